@@ -1,0 +1,82 @@
+package state
+
+import (
+	"encoding/binary"
+
+	"damson/crypto/blake2b"
+	"damson/internal/protocol"
+)
+
+// Component numbers the parts of σ as their keys in the trie do: C(i). GP §D.1.
+type Component uint8
+
+// The components that have one key.
+const (
+	AuthPoolsKey   Component = 1  // α
+	AuthQueuesKey  Component = 2  // φ
+	RecentKey      Component = 3  // β
+	SafroleKey     Component = 4  // γ
+	DisputesKey    Component = 5  // ψ
+	EntropyKey     Component = 6  // η
+	StagingKey     Component = 7  // ι
+	ActiveKey      Component = 8  // κ
+	PreviousKey    Component = 9  // λ
+	ReportsKey     Component = 10 // ρ
+	SlotKey        Component = 11 // τ
+	PrivilegesKey  Component = 12 // χ
+	ActivityKey    Component = 13 // π
+	ReadyKey       Component = 14 // ω
+	AccumulatedKey Component = 15 // ξ
+	LastOutputsKey Component = 16 // θ
+	accountChapter Component = 255
+)
+
+// Key is C(i).
+func (c Component) Key() (k protocol.StateKey) {
+	k[0] = byte(c)
+	return k
+}
+
+// AccountKey is C(255, s).
+func AccountKey(s protocol.ServiceID) (k protocol.StateKey) {
+	k[0] = byte(accountChapter)
+	k[1], k[3], k[5], k[7] = byte(s), byte(s>>8), byte(s>>16), byte(s>>24)
+	return k
+}
+
+// Prefixes that keep the three dictionaries of a service apart.
+const (
+	storagePrefix  = 1<<32 - 1
+	preimagePrefix = 1<<32 - 2
+)
+
+// StorageKey is C(s, E₄(2³²−1) ⌢ k).
+func StorageKey(s protocol.ServiceID, key []byte) protocol.StateKey {
+	var small [128]byte
+	return serviceKey(s, append(binary.LittleEndian.AppendUint32(small[:0], storagePrefix), key...))
+}
+
+// PreimageKey is C(s, E₄(2³²−2) ⌢ h).
+func PreimageKey(s protocol.ServiceID, hash protocol.Hash) protocol.StateKey {
+	var h [36]byte
+	binary.LittleEndian.PutUint32(h[:], preimagePrefix)
+	copy(h[4:], hash[:])
+	return serviceKey(s, h[:])
+}
+
+// RequestKey is C(s, E₄(l) ⌢ h): the request for the preimage of a hash with a length.
+func RequestKey(s protocol.ServiceID, hash protocol.Hash, length uint32) protocol.StateKey {
+	var h [36]byte
+	binary.LittleEndian.PutUint32(h[:], length)
+	copy(h[4:], hash[:])
+	return serviceKey(s, h[:])
+}
+
+// serviceKey is C(s, h): the service's octets and the hash's first ones, woven.
+func serviceKey(s protocol.ServiceID, h []byte) (k protocol.StateKey) {
+	a := blake2b.Sum256(h)
+	k[0], k[2], k[4], k[6] = byte(s), byte(s>>8), byte(s>>16), byte(s>>24)
+	k[1], k[3], k[5], k[7] = a[0], a[1], a[2], a[3]
+	copy(k[8:], a[4:27])
+	return k
+}
