@@ -1,0 +1,294 @@
+package merkle
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"damson/internal/protocol"
+)
+
+var hashes = map[string]Hash{"blake2b": Blake2b, "keccak": Keccak}
+
+// sizes are numbers of items: all small ones, and some around powers of two.
+func sizes() []int {
+	s := []int{63, 64, 65, 127, 128, 129, 342, 1023, 1024, 1025}
+	for n := range 40 {
+		s = append(s, n)
+	}
+	return s
+}
+
+func items(rng *rand.Rand, n, size int) [][]byte {
+	v := make([][]byte, n)
+	for i := range v {
+		v[i] = make([]byte, size)
+		for j := range v[i] {
+			v[i][j] = byte(rng.Uint32())
+		}
+	}
+	return v
+}
+
+func TestWellBalanced(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for name, hash := range hashes {
+		for _, n := range sizes() {
+			for _, size := range []int{0, 31, 32, 33, 100} {
+				v := items(rng, n, size)
+				root := Root(v, hash)
+				if want := literalMB(v, hash); root != want {
+					t.Fatalf("%s, %d items of %d: root %v, want %v", name, n, size, root, want)
+				}
+				if size == 32 {
+					var h []protocol.Hash
+					for _, item := range v {
+						h = append(h, protocol.Hash(item))
+					}
+					if got := RootOfHashes(h, hash); got != root {
+						t.Fatalf("%s, %d hashes: root %v, want %v", name, n, got, root)
+					}
+				}
+				for _, i := range someIndices(rng, n) {
+					trace := Trace(v, i, hash)
+					if !slices.EqualFunc(trace, literalT(v, i, hash), bytes.Equal) {
+						t.Fatalf("%s, %d items of %d: trace of %d differs", name, n, size, i)
+					}
+					if got, ok := RootFromTrace(v[i], i, n, trace, hash); !ok || got != root {
+						t.Fatalf("%s, %d items of %d: trace of %d gives %v, want %v", name, n, size, i, got, root)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestConstantDepth(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for name, hash := range hashes {
+		for _, n := range sizes() {
+			v := items(rng, n, 50)
+			root := ConstantDepthRoot(v, hash)
+			if want := literalM(v, hash); root != want {
+				t.Fatalf("%s, %d items: root %v, want %v", name, n, root, want)
+			}
+			pages := NewPages(v, hash)
+			if pages.Root() != root {
+				t.Fatalf("%s, %d items: pages have another root", name, n)
+			}
+			for _, pageBits := range []int{0, 1, 3, 6, 11} {
+				count := (n + 1<<pageBits - 1) >> pageBits
+				for _, page := range someIndices(rng, count) {
+					where := fmt.Sprintf("%s, %d items, page %d of 2^%d", name, n, page, pageBits)
+					path, leaves := PagePath(v, pageBits, page, hash), PageLeaves(v, pageBits, page, hash)
+					if !slices.Equal(path, literalJ(pageBits, v, page, hash)) {
+						t.Fatalf("%s: path differs", where)
+					}
+					if !slices.Equal(leaves, literalL(pageBits, v, page, hash)) {
+						t.Fatalf("%s: leaves differ", where)
+					}
+					if !slices.Equal(pages.Path(pageBits, page), path) || !slices.Equal(pages.Leaves(pageBits, page), leaves) {
+						t.Fatalf("%s: Pages differs", where)
+					}
+					if got, ok := RootFromPage(leaves, pageBits, page, path, hash); !ok || got != root {
+						t.Fatalf("%s: gives %v, want %v", where, got, root)
+					}
+				}
+				if PagePath(v, pageBits, count, hash) != nil || PageLeaves(v, pageBits, count, hash) != nil ||
+					pages.Path(pageBits, count) != nil || pages.Leaves(pageBits, count) != nil {
+					t.Fatalf("%s, %d items: there is a page %d of 2^%d", name, n, count, pageBits)
+				}
+			}
+		}
+	}
+}
+
+// Worked out by hand from the definitions: the cases that a general rule gets wrong first.
+func TestSmallTrees(t *testing.T) {
+	a, b, c := []byte("a"), []byte("bb"), []byte("ccc")
+	h := func(parts ...[]byte) []byte {
+		hash := Blake2b(bytes.Join(parts, nil))
+		return hash[:]
+	}
+	node, leaf, zero := []byte("node"), []byte("leaf"), make([]byte, 32)
+	for _, tc := range []struct {
+		name  string
+		items [][]byte
+		root  []byte // M_B
+		depth []byte // M
+	}{
+		{"none", nil, zero, zero},
+		{"one", [][]byte{a}, h(a), h(leaf, a)},
+		{"two", [][]byte{a, b}, h(node, a, b), h(node, h(leaf, a), h(leaf, b))},
+		{
+			"three",
+			[][]byte{a, b, c},
+			h(node, h(node, a, b), c),
+			h(node, h(node, h(leaf, a), h(leaf, b)), h(node, h(leaf, c), zero)),
+		},
+	} {
+		if got := Root(tc.items, Blake2b); !bytes.Equal(got[:], tc.root) {
+			t.Errorf("%s: M_B is %v, want %x", tc.name, got, tc.root)
+		}
+		if got := ConstantDepthRoot(tc.items, Blake2b); !bytes.Equal(got[:], tc.depth) {
+			t.Errorf("%s: M is %v, want %x", tc.name, got, tc.depth)
+		}
+	}
+	if Trace([][]byte{a}, 1, Blake2b) != nil || Trace([][]byte{a}, -1, Blake2b) != nil {
+		t.Error("there is a trace of an item that is not there")
+	}
+}
+
+func TestRange(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for name, hash := range hashes {
+		var r, want Range
+		var leaves []protocol.Hash
+		for n := range 300 {
+			leaf := protocol.Hash(items(rng, 1, 32)[0])
+			leaves = append(leaves, leaf)
+			before := slices.Clone(r)
+			post := r.Append(leaf, hash)
+			if !slices.Equal(r, before) {
+				t.Fatalf("%s: Append changed the range of %d", name, n)
+			}
+			r, want = post, literalAppend(want, leaf, 0, hash)
+			if !slices.Equal(r, want) {
+				t.Fatalf("%s: range of %d differs", name, n+1)
+			}
+			var peaks []protocol.Hash
+			total := 0
+			for i, peak := range r {
+				if peak.Present {
+					peaks = append(peaks, peak.Hash)
+					total += 1 << i
+				}
+			}
+			if total != len(leaves) {
+				t.Fatalf("%s: range holds %d leaves, want %d", name, total, len(leaves))
+			}
+			if got := r.SuperPeak(); got != literalSuperPeak(peaks) {
+				t.Fatalf("%s: super-peak of %d is %v", name, n+1, got)
+			}
+		}
+	}
+	if (Range{{}, {}}).SuperPeak() != (protocol.Hash{}) || Range(nil).SuperPeak() != (protocol.Hash{}) {
+		t.Error("an empty range has a super-peak other than zero")
+	}
+}
+
+// Whatever is changed in a proof, the root changes with it or the proof is refused.
+func TestChangedProofs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for range 2000 {
+		n := 1 + rng.IntN(70)
+		v := items(rng, n, 32)
+		i := rng.IntN(n)
+		root, trace := Root(v, Blake2b), Trace(v, i, Blake2b)
+		item, index, count := v[i], i, n
+		switch rng.IntN(4) {
+		case 0:
+			index = rng.IntN(n)
+		case 1:
+			item = items(rng, 1, 32)[0]
+		case 2:
+			trace = append(trace, items(rng, 1, 32)[0])
+		case 3:
+			trace = trace[:max(0, len(trace)-1)]
+		}
+		got, ok := RootFromTrace(item, index, count, trace, Blake2b)
+		same := bytes.Equal(item, v[i]) && index == i && len(trace) == len(Trace(v, i, Blake2b))
+		if (ok && got == root) != same {
+			t.Fatalf("%d items, item %d: proof with index %d and %d nodes accepted", n, i, index, len(trace))
+		}
+	}
+}
+
+func someIndices(rng *rand.Rand, n int) []int {
+	if n <= 8 {
+		all := make([]int, n)
+		for i := range all {
+			all[i] = i
+		}
+		return all
+	}
+	return []int{0, 1, n / 2, n - 1, rng.IntN(n), rng.IntN(n)}
+}
+
+func FuzzRootFromTrace(f *testing.F) {
+	v := items(rand.New(rand.NewPCG(1, 1)), 21, 32)
+	root := Root(v, Blake2b)
+	for i := range v {
+		f.Add(v[i], i, bytes.Join(Trace(v, i, Blake2b), nil))
+	}
+	f.Fuzz(func(t *testing.T, item []byte, index int, proof []byte) {
+		trace := slices.Collect(slices.Chunk(proof, 32))
+		got, ok := RootFromTrace(item, index, len(v), trace, Blake2b)
+		if ok && got == root && !bytes.Equal(item, v[index]) {
+			t.Errorf("%x is proved to be item %d", item, index)
+		}
+		if _, ok := RootFromTrace(item, index, len(proof), trace, Blake2b); ok && index >= len(proof) {
+			t.Errorf("item %d of %d", index, len(proof))
+		}
+	})
+}
+
+func FuzzRootFromPage(f *testing.F) {
+	const pageBits = 2
+	v := items(rand.New(rand.NewPCG(1, 1)), 21, 32)
+	root := ConstantDepthRoot(v, Blake2b)
+	for page := range 6 {
+		f.Add(flat(PageLeaves(v, pageBits, page, Blake2b)), pageBits, page, flat(PagePath(v, pageBits, page, Blake2b)))
+	}
+	f.Fuzz(func(t *testing.T, leafBytes []byte, bits, page int, pathBytes []byte) {
+		leaves, path := chunks(leafBytes), chunks(pathBytes)
+		got, ok := RootFromPage(leaves, bits, page, path, Blake2b)
+		if !ok || got != root || bits != pageBits {
+			return
+		}
+		want := PageLeaves(v, pageBits, page, Blake2b)
+		for i, leaf := range leaves {
+			if i < len(want) && leaf != want[i] || i >= len(want) && leaf != (protocol.Hash{}) {
+				t.Errorf("page %d is proved to hold %v", page, leaves)
+			}
+		}
+	})
+}
+
+func flat(hashes []protocol.Hash) (b []byte) {
+	for _, h := range hashes {
+		b = append(b, h[:]...)
+	}
+	return b
+}
+
+func chunks(b []byte) (hashes []protocol.Hash) {
+	for ; len(b) >= 32; b = b[32:] {
+		hashes = append(hashes, protocol.Hash(b))
+	}
+	return hashes
+}
+
+func BenchmarkRoot(b *testing.B) {
+	for _, size := range []int{32, 64} {
+		v := items(rand.New(rand.NewPCG(1, 1)), 1023, size)
+		b.Run(fmt.Sprintf("items=1023/size=%d", size), func(b *testing.B) {
+			b.SetBytes(int64(1023 * size))
+			b.ReportAllocs()
+			for b.Loop() {
+				Root(v, Blake2b)
+			}
+		})
+	}
+}
+
+func BenchmarkPages(b *testing.B) {
+	v := items(rand.New(rand.NewPCG(1, 1)), 3072, 4104)
+	b.SetBytes(3072 * 4104)
+	b.ReportAllocs()
+	for b.Loop() {
+		NewPages(v, Blake2b)
+	}
+}
