@@ -1,0 +1,147 @@
+package bandersnatch
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"damson/internal/vectors"
+)
+
+// octets is hexadecimal in a vector.
+type octets []byte
+
+func (o *octets) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	decoded, err := hex.DecodeString(s)
+	*o = decoded
+	return err
+}
+
+// proofVector holds the fields of all three kinds of vector: plain, Pedersen and ring.
+type proofVector struct {
+	Comment                           string
+	SK, PK, Alpha, AD, H, Gamma, Beta octets
+	Salt                              json.RawMessage // always empty
+
+	ProofC octets `json:"proof_c"`
+	ProofS octets `json:"proof_s"`
+
+	Blinding   octets
+	ProofPkCom octets `json:"proof_pk_com"`
+	ProofR     octets `json:"proof_r"`
+	ProofOk    octets `json:"proof_ok"`
+	ProofSb    octets `json:"proof_sb"`
+
+	RingPks    octets `json:"ring_pks"`
+	RingPksCom octets `json:"ring_pks_com"`
+	RingProof  octets `json:"ring_proof"`
+}
+
+// vectorFolders holds two sets: in the older one, the nonces do not depend on the additional data.
+var vectorFolders = []struct {
+	folder   string
+	boundAD  bool
+	contents string
+}{
+	{"bandersnatch/", false, "ark-vrf 0.1"},
+	{"bandersnatch/ark-vrf-0.2.2/", true, "ark-vrf 0.2.2"},
+}
+
+func eachVector(t *testing.T, kind string, check func(t *testing.T, v *proofVector, boundAD bool)) {
+	for _, set := range vectorFolders {
+		t.Run(set.contents, func(t *testing.T) {
+			vectors.Cases(t, set.folder+"bandersnatch_sha-512_ell2_"+kind+".json", func(t *testing.T, v *proofVector) {
+				check(t, v, set.boundAD)
+			})
+		})
+	}
+}
+
+func TestPlainVectors(t *testing.T) {
+	eachVector(t, "ietf", func(t *testing.T, v *proofVector, boundAD bool) {
+		secret, err := ParseSecretKey(v.SK)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := secret.Public().Bytes(); !bytes.Equal(got[:], v.PK) {
+			t.Errorf("public key %x, want %x", got, v.PK)
+		}
+		in := NewInput(v.Alpha)
+		if !bytes.Equal(in.encoded[:], v.H) {
+			t.Errorf("input point %x, want %x", in.encoded, v.H)
+		}
+		want := bytes.Join([][]byte{v.Gamma, v.ProofC, v.ProofS}, nil)
+		sig := secret.Sign(v.Alpha, v.AD)
+		if !boundAD {
+			sig = secret.sign(in, v.AD, nonce(&secret.secret, in.encoded[:]))
+		}
+		if !bytes.Equal(sig[:], want) {
+			t.Errorf("signature %x, want %x", sig, want)
+		}
+		if sum := outputHash(sig[:32]); !bytes.Equal(sum[:], v.Beta) {
+			t.Errorf("output %x, want %x", sum, v.Beta)
+		}
+		if out, err := Output(want); err != nil || !bytes.Equal(out[:], v.Beta[:32]) || out != secret.Output(v.Alpha) {
+			t.Errorf("output %x, %v, want %x", out, err, v.Beta[:32])
+		}
+		public, err := ParsePublicKey(v.PK)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := public.Verify(v.Alpha, v.AD, want); err != nil {
+			t.Errorf("verify: %v", err)
+		}
+		if err := public.Verify(v.Alpha, append(v.AD, 0), want); !errors.Is(err, ErrSignature) {
+			t.Errorf("verify with other data: %v", err)
+		}
+		if err := public.Verify(append(v.Alpha, 0), v.AD, want); !errors.Is(err, ErrSignature) {
+			t.Errorf("verify with other input: %v", err)
+		}
+		for bit := range 8 * len(want) {
+			changed := bytes.Clone(want)
+			changed[bit/8] ^= 1 << (bit % 8)
+			if err := public.VerifyInput(in, v.AD, changed); err == nil {
+				t.Errorf("signature with bit %d changed is accepted", bit)
+			}
+		}
+	})
+}
+
+func TestPedersenVectors(t *testing.T) {
+	eachVector(t, "pedersen", func(t *testing.T, v *proofVector, boundAD bool) {
+		in := NewInput(v.Alpha)
+		want := bytes.Join([][]byte{v.Gamma, v.ProofPkCom, v.ProofR, v.ProofOk, v.ProofS, v.ProofSb}, nil)
+		secret, err := ParseSecretKey(v.SK)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := blindingFactor(&secret.secret, in.encoded[:], v.AD)
+		if got := b.append(nil); !bytes.Equal(got, v.Blinding) {
+			t.Errorf("blinding %x, want %x", got, v.Blinding)
+		}
+		proof := secret.provePedersen(in, v.AD)
+		if !boundAD {
+			k, kb := nonce(&secret.secret, in.encoded[:]), nonce(&b, in.encoded[:])
+			proof = secret.pedersenWith(in, v.AD, &b, &k, &kb)
+		}
+		if got := proof.append(nil); !bytes.Equal(got, want) {
+			t.Errorf("proof %x, want %x", got, want)
+		}
+		for bit := -1; bit < 8*len(want); bit++ {
+			changed := bytes.Clone(want)
+			if bit >= 0 {
+				changed[bit/8] ^= 1 << (bit % 8)
+			}
+			p, err := decodePedersen(changed, in, v.AD)
+			if ok := err == nil && p.verify(in); ok != (bit < 0) {
+				t.Errorf("proof with bit %d changed: accepted %v, %v", bit, ok, err)
+			}
+		}
+	})
+}
