@@ -2,13 +2,14 @@ package state
 
 import (
 	"damson/internal/codec"
+	"damson/internal/merkle"
 	"damson/internal/protocol"
 )
 
 // Recent is β: the last blocks and the log of accumulation outputs. GP eq:recentspec.
 type Recent struct {
-	Blocks []RecentBlock    // β_H: at most H, the oldest first
-	Belt   []*protocol.Hash // β_B: peaks of the Merkle mountain belt; nil where there is none
+	Blocks []RecentBlock // β_H: at most H, the oldest first
+	Belt   merkle.Range  // β_B: peaks of the Merkle mountain belt
 }
 
 // RecentBlock is what is kept of a block. GP eq:recenthistoryspec.
@@ -37,11 +38,10 @@ func DecodeRecent(d *codec.Decoder, p *protocol.Params) *Recent {
 			b.Reported[j] = ReportedPackage{d.Hash(), d.Hash()}
 		}
 	}
-	r.Belt = make([]*protocol.Hash, d.Count(maxCount, 1))
+	r.Belt = make(merkle.Range, d.Count(maxCount, 1))
 	for i := range r.Belt {
 		if d.Bool() {
-			peak := d.Hash()
-			r.Belt[i] = &peak
+			r.Belt[i] = merkle.Peak{Hash: d.Hash(), Present: true}
 		}
 	}
 	return r
@@ -63,9 +63,9 @@ func (r *Recent) AppendTo(b []byte) []byte {
 	}
 	b = codec.AppendCount(b, len(r.Belt))
 	for _, peak := range r.Belt {
-		b = codec.AppendBool(b, peak != nil)
-		if peak != nil {
-			b = append(b, peak[:]...)
+		b = codec.AppendBool(b, peak.Present)
+		if peak.Present {
+			b = append(b, peak.Hash[:]...)
 		}
 	}
 	return b
