@@ -1,0 +1,229 @@
+// Package pvm is what both engines share: programs, the instruction table, guest memory and the
+// state of a machine. GP §A.
+//
+// A blob becomes a [Program] once, by [Decode]; an [Engine] makes the program runnable; its [Code]
+// runs a [Machine], which holds a [Memory], until it stops, and says how in an [Exit]. Service code
+// comes as a standard program, whose [Image] also says how memory and registers begin. Nothing here
+// executes an instruction: see interp and jit.
+package pvm
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// Program is a code blob, decoded and checked once. It never changes, so engines share it unlocked.
+//
+// Execution begins an instruction only where the mask has a bit, past the end, or 25 octets after
+// an instruction that the next one is too far from. Insts has an entry for each of these places, in
+// order, the latter two as [Trap]: so what follows Insts[i] is always Insts[i+1].
+type Program struct {
+	Insts     []Inst   // ends with a Trap, past the end of the code
+	Blocks    []Block  // in order, all of Insts: what is charged and runs together
+	JumpTable []uint32 // j: indices into Insts, or NoTarget. Nil when Djump must be asked
+
+	blob   Blob
+	pcs    []uint32 // of each instruction
+	starts ranked   // a bit for each place where an instruction begins
+}
+
+// Inst is an instruction, ready to run.
+type Inst struct {
+	Op      Opcode // Trap for what the Gray Paper does not define
+	A, B, D uint8  // r_A, r_B, r_D: below Registers
+	Y       uint32 // ν_Y as 32 bits, or for a static jump the index of its target, or NoTarget
+	X       uint64 // ν_X, sign-extended
+}
+
+// ImmY is ν_Y, sign-extended, where Y is an immediate.
+func (in *Inst) ImmY() uint64 { return uint64(int64(int32(in.Y))) }
+
+// NoTarget stands for the target of a jump to where no basic block begins: to take it is a panic.
+const NoTarget = ^uint32(0)
+
+// Block is a run of instructions that is entered at its first one only, apart from runs that are
+// begun by hand: a basic block, ϖ, or a part of one. Basic blocks are cut behind instructions that
+// leave the machine, so that gas is exact when they do.
+type Block struct {
+	First uint32 // index into Insts
+	Cost  uint32 // gas of all its instructions; each costs 1
+}
+
+// HaltAddress is where a dynamic jump ends the program. GP eq:jumptablealignment.
+const HaltAddress = 1<<32 - 1<<16
+
+const (
+	jumpAlignment = 2  // Z_A
+	maxSkip       = 24 // GP §A.2
+	maxCode       = 1 << 30
+)
+
+// Decode reads a program blob. What it allocates is in proportion to the blob: up to 28 octets for
+// each octet of code, and 4 for each entry of the jump table.
+func Decode(p []byte) (*Program, error) {
+	blob, err := Deblob(p)
+	if err != nil {
+		return nil, err
+	}
+	return blob.Decode()
+}
+
+// Decode decodes every instruction of the blob.
+func (b Blob) Decode() (*Program, error) {
+	if len(b.Code) > maxCode {
+		return nil, fmt.Errorf("%w: %d octets of code", ErrBlob, len(b.Code))
+	}
+	p := &Program{blob: b}
+	p.findStarts()
+	targets := p.findTargets()
+	p.Insts = make([]Inst, len(p.pcs))
+	for i, pc := range p.pcs {
+		p.Insts[i] = p.decodeInst(pc, targets)
+	}
+	p.findBlocks(targets)
+	p.resolveJumpTable(targets)
+	return p, nil
+}
+
+// Code is c, for those who hash or list it.
+func (p *Program) Code() []byte { return p.blob.Code }
+
+// PC is the place in the code of instruction i.
+func (p *Program) PC(i uint32) uint64 { return uint64(p.pcs[i]) }
+
+// Index finds the instruction that begins at pc. Where it finds none, execution would meet a trap.
+func (p *Program) Index(pc uint64) (uint32, bool) {
+	if !p.starts.has(pc) {
+		return 0, false
+	}
+	return p.starts.rank(uint32(pc)), true
+}
+
+// Djump finds where a dynamic jump to addr leads: an index into Insts, or NoTarget for a panic. The
+// caller has looked for HaltAddress before. GP eq:jumptablealignment.
+func (p *Program) Djump(addr uint32) uint32 {
+	i := uint64(addr)/jumpAlignment - 1 // 0 becomes the largest of all
+	if addr%jumpAlignment != 0 || i >= p.blob.Jumps() {
+		return NoTarget
+	}
+	if i < uint64(len(p.JumpTable)) {
+		return p.JumpTable[i]
+	}
+	return p.entryOfNothing()
+}
+
+// entryOfNothing is the target 0 of every entry of a jump table whose entries have no octets.
+func (p *Program) entryOfNothing() uint32 {
+	if p.blob.starts(0) && Opcode(p.blob.Code[0]).Valid() {
+		return 0
+	}
+	return NoTarget
+}
+
+// Size is about how many octets the program holds, for caches with a bound.
+func (p *Program) Size() int {
+	return len(p.blob.Code)*9/8 + len(p.Insts)*20 + len(p.Blocks)*8 + len(p.JumpTable)*4 + len(p.starts.words)*12
+}
+
+// skip is the distance from the instruction at pc to the next, less one. GP §A.2.
+func (b *Blob) skip(pc uint64) uint64 {
+	for j := uint64(0); j < maxSkip; j++ {
+		next := pc + 1 + j
+		if next >= uint64(len(b.Code)) || b.starts(next) {
+			return j
+		}
+	}
+	return maxSkip
+}
+
+// findStarts finds every place where an instruction begins.
+func (p *Program) findStarts() {
+	size := uint64(len(p.blob.Code))
+	p.starts = newRanked(size + 1)
+	copyMask(p.starts.words, p.blob.Mask)
+	next := uint64(0) // where execution may go on from the instructions before
+	for w, word := range p.starts.words {
+		for ; word != 0; word &= word - 1 {
+			pc := uint64(w)*64 + uint64(bits.TrailingZeros64(word))
+			if next < pc && next != 0 {
+				p.starts.set(next) // too far from the last one: nothing but a trap
+			}
+			if next = pc + 1 + maxSkip; next > size {
+				next = size
+			}
+		}
+	}
+	if next != 0 {
+		p.starts.set(next)
+	}
+	p.starts.set(size)
+	p.pcs = make([]uint32, 0, p.starts.count())
+	for w, word := range p.starts.words {
+		for ; word != 0; word &= word - 1 {
+			p.pcs = append(p.pcs, uint32(w*64+bits.TrailingZeros64(word)))
+		}
+	}
+}
+
+// findTargets finds ϖ, the places that jumps may lead to. GP §A.3.
+func (p *Program) findTargets() ranked {
+	targets := newRanked(uint64(len(p.blob.Code)) + 1)
+	begins := true // a block begins here, if the opcode is valid
+	for i, pc := range p.pcs[:len(p.pcs)-1] {
+		if !p.blob.starts(uint64(pc)) {
+			begins = false
+			continue
+		}
+		op := Opcode(p.blob.Code[pc])
+		if begins && op.Valid() && (i > 0 || pc == 0) {
+			targets.set(uint64(pc))
+		}
+		begins = Ops[op].Flags.Has(Ends)
+	}
+	return targets
+}
+
+// index is the instruction at pc if jumps may lead there, else NoTarget.
+func (p *Program) target(pc uint64, targets ranked) uint32 {
+	if !targets.has(pc) {
+		return NoTarget
+	}
+	return p.starts.rank(uint32(pc))
+}
+
+// findBlocks cuts the program into blocks.
+func (p *Program) findBlocks(targets ranked) {
+	begins := func(i int) bool {
+		if i == 0 || targets.has(uint64(p.pcs[i])) {
+			return true
+		}
+		f := Ops[p.Insts[i-1].Op].Flags
+		return f.Has(Ends) || f.Has(CallsHost)
+	}
+	count := 0
+	for i := range p.Insts {
+		if begins(i) {
+			count++
+		}
+	}
+	p.Blocks = make([]Block, 0, count)
+	for i := range p.Insts {
+		if begins(i) {
+			p.Blocks = append(p.Blocks, Block{First: uint32(i)})
+		}
+		p.Blocks[len(p.Blocks)-1].Cost += Cost
+	}
+}
+
+// Cost is the gas of any instruction, ϱ_Δ. GP §A.5.
+const Cost = 1
+
+func (p *Program) resolveJumpTable(targets ranked) {
+	if p.blob.jumpSize == 0 {
+		return
+	}
+	p.JumpTable = make([]uint32, p.blob.Jumps())
+	for i := range p.JumpTable {
+		p.JumpTable[i] = p.target(p.blob.Jump(uint64(i)), targets)
+	}
+}
