@@ -80,7 +80,7 @@ func readFrom(path string, packed io.Reader, each func(name string, data []byte)
 	files := 0
 	for {
 		head, err := members.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -1,0 +1,87 @@
+# What one does with this repository every day. The recipes are short: what needs more than a line is a Go
+# program or a script of its own. `make` alone lists the targets.
+
+GO      ?= go
+LINT    := golangci-lint
+LINT_AT := v2.15.0
+# Tools are built by the module proxy's checksums and kept apart by version.
+TOOLS   := bin
+GOLINT  := $(TOOLS)/$(LINT)-$(LINT_AT)
+
+PKG      ?= ./...
+PART     ?= 1
+SEED     ?= 1
+FUZZTIME ?= 10s
+BENCH    ?= .
+COUNT    ?= 10
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race vectors conformance fuzz nodiff sim bench bench-pvm bench-diff profile-import \
+	generate fmt lint tidy check accept clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+build: ## the binary, as ./damson
+	$(GO) build -trimpath -o damson ./cmd/damson
+
+test: ## unit tests, and the official vectors where they are at hand
+	@$(GO) run ./internal/accept test $(PKG)
+
+race: ## the same under the race detector (needs a C compiler)
+	@CGO_ENABLED=1 $(GO) run ./internal/accept test -race $(PKG)
+
+vectors: ## every official vector; fails for one that no test opened
+	@$(GO) run ./internal/accept vectors
+
+conformance: ## recorded sessions of the fuzzing protocol, over its socket
+	@echo "make conformance: no fuzz target in cmd/damson yet; part 2 of the plan brings it" >&2; exit 1
+
+fuzz: ## every fuzz target in turn, FUZZTIME=10s each
+	@$(GO) run ./internal/accept fuzz -time $(FUZZTIME) $(PKG)
+
+nodiff: ## both engines against each other
+	@echo "make nodiff: there is only one engine yet; part 2 of the plan brings the second" >&2; exit 1
+
+sim: ## a network of nodes under one SEED
+	@echo "make sim: no node/sim yet; the part of the plan that brings networking brings it" >&2; exit 1
+
+bench: ## all suites of bench/
+	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem -timeout=60m ./bench/...
+
+bench-pvm: ## guest programs on the PVM only
+	$(GO) test -run='^$$' -bench='(?i)pvm|interp|jit' -benchmem -timeout=60m ./bench/...
+
+bench-diff: ## COUNT=10 runs of BENCH at the commit OLD and here, compared by benchstat
+	@.ci/bench-diff '$(OLD)' '$(BENCH)' '$(COUNT)'
+
+profile-import: ## CPU profile of an import, TRACE=PATH or the built-in chain
+	$(GO) run ./cmd/damson import --profile cpu=import.prof $(TRACE)
+	$(GO) tool pprof -top -nodecount=40 import.prof
+
+generate: ## what generators write
+	$(GO) generate ./...
+
+fmt: $(GOLINT) ## gofumpt and goimports, in place
+	$(GOLINT) fmt
+
+lint: $(GOLINT) ## golangci-lint
+	$(GOLINT) run
+
+$(GOLINT):
+	GOBIN=$(abspath $(TOOLS)) $(GO) install github.com/golangci/golangci-lint/v2/cmd/$(LINT)@$(LINT_AT)
+	mv $(TOOLS)/$(LINT) $@
+
+tidy: ## rules of this repository: imports, sizes, citations, words
+	$(GO) test -count=1 ./internal/tidy
+
+check: $(GOLINT) ## what must hold before a commit is shown to anybody
+	@.ci/check $(GOLINT)
+
+accept: ## acceptance points of PART=1 at full size; SEED=1
+	@$(GO) run ./internal/accept point -part $(PART) -seed $(SEED) $(if $(ONLY),-only $(ONLY))
+
+clean: ## what the targets above left behind
+	rm -rf damson bin dist .cache *.prof *.trace *.test coverage.out

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// target is a fuzz target: go test runs one at a time.
+type target struct{ pkg, name string }
+
+func (t target) String() string { return strings.TrimPrefix(t.pkg, "damson/") + "." + t.name }
+
+// targets lists every fuzz target of the packages. They need not be registered anywhere.
+func targets(packages []string) ([]target, error) {
+	command := exec.Command("go", append([]string{"test", "-list", "^Fuzz"}, packages...)...)
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list fuzz targets: %w", err)
+	}
+	var found, pending []target
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) == 1 && strings.HasPrefix(fields[0], "Fuzz"):
+			pending = append(pending, target{name: fields[0]})
+		case len(fields) >= 2 && fields[0] == "ok": // closes the package whose targets were listed
+			for _, t := range pending {
+				found = append(found, target{fields[1], t.name})
+			}
+			pending = nil
+		}
+	}
+	return found, nil
+}
+
+// fuzzOne fuzzes a target and returns the last progress line, or what go test said where it failed.
+func fuzzOne(t target, each time.Duration) (string, error) {
+	command := exec.Command("go", "test", "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+each.String(), "-timeout=0", t.pkg)
+	var out bytes.Buffer
+	command.Stdout, command.Stderr = &out, &out
+	err := command.Run()
+	if err != nil {
+		return out.String(), err
+	}
+	last := ""
+	for line := range strings.Lines(out.String()) {
+		if strings.HasPrefix(line, "fuzz: elapsed") {
+			last = strings.TrimSpace(strings.TrimPrefix(line, "fuzz: "))
+		}
+	}
+	return last, nil
+}
+
+func fuzz(packages []string, each time.Duration) error {
+	all, err := targets(packages)
+	if err != nil {
+		return err
+	}
+	failed := 0
+	for _, t := range all {
+		said, err := fuzzOne(t, each)
+		if err != nil {
+			failed++
+			fmt.Printf("FAIL %s: %v\n%s", t, err, said)
+			continue
+		}
+		fmt.Printf("ok   %s: %s\n", t, said)
+	}
+	fmt.Printf("%d fuzz targets, %d failed\n", len(all), failed)
+	if failed > 0 || len(all) == 0 {
+		return errFailed
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"damson/internal/vectors"
+)
+
+// unread lists the vector files that no test need open, and why.
+var unread = []struct{ pattern, why string }{
+	{"*/*.md", "text"},
+	{"*.md", "text"},
+	{"*.sh", "unpacks the archives"},
+	{"*/*.asn", "schema"},
+	{"*/*/*.asn", "schema"},
+	{"pvm/schema.json", "schema"},
+	{"trie/legacy-gp-0.2.2-trie.json", "of an older paper, wrong for ours"},
+	{"fuzz-traces/*/report-*.json", "history of other implementations"},
+	{"fuzz-traces/README.md", "text"},
+	{"fuzz-traces/*/README.md", "text"},
+	{"bandersnatch/srs/*", "input of our table generator, pinned by its hash"},
+	{"fuzz-proto/*/*", "for the fuzz target, which part 2 builds"},
+	{"chainspecs/*", "for the running node"},
+}
+
+// allVectors runs every test that reads official vectors, and fails for a vector file that none opened.
+func allVectors() error {
+	root, ok := vectors.Find()
+	if !ok {
+		return fmt.Errorf("no official vectors: set %s (README.md says where they come from)", vectors.Env)
+	}
+	packages, err := readers()
+	if err != nil {
+		return err
+	}
+	lists, err := os.MkdirTemp("", "opened")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(lists)
+	r, err := goTest(testOptions{
+		count:    1,
+		packages: packages,
+		env:      []string{"CI=true", vectors.Env + "=" + root, vectors.OpenedEnv + "=" + lists},
+	}, os.Stdout)
+	if err != nil {
+		return err
+	}
+	unopened, err := unopened(root, lists)
+	if err != nil {
+		return err
+	}
+	for _, file := range unopened {
+		r.bad = append(r.bad, file+": no test opened it")
+	}
+	r.print(os.Stdout)
+	if len(r.bad) > 0 {
+		return errFailed
+	}
+	return nil
+}
+
+// readers lists the packages whose tests import the vectors kit.
+func readers() ([]string, error) {
+	const format = `{{.ImportPath}} {{range .TestImports}}{{.}} {{end}}{{range .XTestImports}}{{.}} {{end}}`
+	command := exec.Command("go", "list", "-f", format, "./...")
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list packages: %w", err)
+	}
+	var found []string
+	for line := range strings.Lines(string(out)) {
+		if pkg, imports, _ := strings.Cut(line, " "); strings.Contains(imports, "damson/internal/vectors ") {
+			found = append(found, pkg)
+		}
+	}
+	return found, nil
+}
+
+func unopened(root, lists string) ([]string, error) {
+	opened := map[string]bool{}
+	entries, err := os.ReadDir(lists)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		list, err := os.ReadFile(filepath.Join(lists, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(list)) {
+			opened[strings.TrimSpace(line)] = true
+		}
+	}
+	var missed []string
+	err = filepath.WalkDir(root, func(at string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(root, at)
+		if err != nil {
+			return err
+		}
+		if file := filepath.ToSlash(rel); !opened[file] && !excused(file) && !opened[twin(file)] {
+			missed = append(missed, file)
+		}
+		return nil
+	})
+	return missed, err
+}
+
+// twin names the file that holds the same vector in the other form.
+func twin(file string) string {
+	if stem, ok := strings.CutSuffix(file, ".json"); ok {
+		return stem + ".bin"
+	}
+	return strings.TrimSuffix(file, ".bin") + ".json"
+}
+
+func excused(file string) bool {
+	for _, u := range unread {
+		if ok, _ := path.Match(u.pattern, file); ok {
+			return true
+		}
+	}
+	return false
+}
