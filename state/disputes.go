@@ -5,7 +5,7 @@ import (
 	"damson/internal/protocol"
 )
 
-// Disputes is ψ: judgments of the past. Each list is in ascending order. GP eq:disputespec.
+// Disputes is ψ: judgments of the past. Each list is in ascending order. GP eq:disputesspec.
 type Disputes struct {
 	Good      []protocol.Hash       // ψ_G: reports judged valid
 	Bad       []protocol.Hash       // ψ_B: reports judged invalid

@@ -20,7 +20,7 @@ type TicketProof struct {
 	Proof   protocol.RingSignature
 }
 
-// Preimage is data that a service has asked for. GP §12.8.
+// Preimage is data that a service has asked for. GP §12.4.
 type Preimage struct {
 	Service protocol.ServiceID
 	Blob    []byte
