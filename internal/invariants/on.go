@@ -1,0 +1,6 @@
+//go:build invariants
+
+package invariants
+
+// On says whether checks that cost time are compiled in: build with -tags invariants.
+const On = true
