@@ -1,0 +1,283 @@
+package trie
+
+import (
+	"bytes"
+	"runtime"
+	"slices"
+	"sort"
+	"sync"
+
+	"damson/crypto/blake2b"
+	"damson/internal/protocol"
+)
+
+// New makes a trie of the changes, which are sorted in place. Of two with one key the later wins.
+func New(entries []Change) *Trie {
+	var empty Trie
+	return empty.Apply(entries)
+}
+
+// Apply makes the trie that the changes turn t into. The changes are sorted in place; of two with one key
+// the later wins. Values are kept, not copied. What already is as a change wants it keeps its node.
+func (t *Trie) Apply(changes []Change) *Trie {
+	if !slices.IsSortedFunc(changes, Compare) {
+		slices.SortStableFunc(changes, Compare)
+	}
+	changes = lastOfEachKey(changes)
+	if len(changes) >= parallelFrom {
+		return t.applyParallel(changes)
+	}
+	var dirty dirtyNodes
+	top := dirty.update(t.top, 0, changes)
+	dirty.hash()
+	return &Trie{top: top}
+}
+
+// lastOfEachKey drops all changes of a key but the last.
+func lastOfEachKey(sorted []Change) []Change {
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i].Key == sorted[i-1].Key {
+			out := slices.Clone(sorted[:i-1])
+			for j := i - 1; j < len(sorted); j++ {
+				if j+1 == len(sorted) || sorted[j+1].Key != sorted[j].Key {
+					out = append(out, sorted[j])
+				}
+			}
+			return out
+		}
+	}
+	return sorted
+}
+
+// Above parallelFrom changes the subtries of 2^parallelDepth prefixes are made by several goroutines.
+const (
+	parallelFrom  = 1 << 13
+	parallelDepth = 6
+)
+
+func (t *Trie) applyParallel(changes []Change) *Trie {
+	type task struct {
+		sub     *node
+		changes []Change
+	}
+	var tasks [1 << parallelDepth]task
+	for i := range tasks {
+		end := sort.Search(len(changes), func(j int) bool {
+			return int(changes[j].Key[0]>>(8-parallelDepth)) > i
+		})
+		tasks[i] = task{t.below(byte(i)<<(8-parallelDepth), parallelDepth), changes[:end]}
+		changes = changes[end:]
+	}
+	var done [1 << parallelDepth]*node
+	var next sync.Mutex
+	at := 0
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			var dirty dirtyNodes
+			for {
+				next.Lock()
+				i := at
+				at++
+				next.Unlock()
+				if i >= len(tasks) {
+					return
+				}
+				done[i] = dirty.update(tasks[i].sub, parallelDepth, tasks[i].changes)
+				dirty.hash()
+			}
+		})
+	}
+	wg.Wait()
+	var dirty dirtyNodes
+	top := dirty.join(done[:], 0)
+	dirty.hash()
+	return &Trie{top: top}
+}
+
+// below is the subtrie of the keys that begin with the first depth bits of an octet.
+func (t *Trie) below(prefix byte, depth uint) *node {
+	n := t.top
+	for d := uint(0); d < depth && n != nil; d++ {
+		if n.leaf != nil {
+			if (n.leaf.key[0]^prefix)>>(8-depth) != 0 {
+				return nil
+			}
+			return n
+		}
+		if prefix>>(7-d)&1 == 0 {
+			n = n.left
+		} else {
+			n = n.right
+		}
+	}
+	return n
+}
+
+// dirtyNodes gathers the nodes made but not hashed yet: leaves, and branches by depth.
+type dirtyNodes struct {
+	leaves   []*node
+	branches [][]*node
+	octets   [][blake2b.NodeSize]byte
+	hashes   [][blake2b.Size]byte
+}
+
+// join makes the branches above subtries of equal depth.
+func (d *dirtyNodes) join(parts []*node, depth uint) *node {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	half := len(parts) / 2
+	return d.branch(nil, d.join(parts[:half], depth+1), d.join(parts[half:], depth+1), depth)
+}
+
+// update applies sorted changes to the subtrie n, whose keys agree in the first depth bits with theirs.
+func (d *dirtyNodes) update(n *node, depth uint, changes []Change) *node {
+	switch {
+	case len(changes) == 0:
+		return n
+	case n == nil:
+		return d.build(depth, changes)
+	case n.leaf != nil:
+		return d.updateLeaf(n, depth, changes)
+	}
+	at := split(changes, depth)
+	left := d.update(n.left, depth+1, changes[:at])
+	right := d.update(n.right, depth+1, changes[at:])
+	return d.branch(n, left, right, depth)
+}
+
+// updateLeaf is update for a subtrie of one leaf.
+func (d *dirtyNodes) updateLeaf(n *node, depth uint, changes []Change) *node {
+	same := func(c Change) bool {
+		if c.Key == n.leaf.key {
+			return c.Value != nil && bytes.Equal(c.Value, n.leaf.value)
+		}
+		return c.Value == nil
+	}
+	if !slices.ContainsFunc(changes, func(c Change) bool { return !same(c) }) {
+		return n
+	}
+	kept := Change{n.leaf.key, n.leaf.value}
+	if at, found := slices.BinarySearchFunc(changes, kept, Compare); !found {
+		changes = slices.Insert(slices.Clone(changes), at, kept)
+	}
+	return d.build(depth, changes)
+}
+
+// build makes a subtrie of the changes alone.
+func (d *dirtyNodes) build(depth uint, changes []Change) *node {
+	for len(changes) > 0 && changes[0].Value == nil {
+		changes = changes[1:]
+	}
+	for len(changes) > 0 && changes[len(changes)-1].Value == nil {
+		changes = changes[:len(changes)-1]
+	}
+	switch len(changes) {
+	case 0:
+		return nil
+	case 1:
+		n := &node{leaf: &leaf{changes[0].Key, changes[0].Value}}
+		d.leaves = append(d.leaves, n)
+		return n
+	}
+	at := split(changes, depth)
+	left := d.build(depth+1, changes[:at])
+	right := d.build(depth+1, changes[at:])
+	return d.branch(nil, left, right, depth)
+}
+
+// branch joins two subtries, reusing the branch that was there if it had the same.
+func (d *dirtyNodes) branch(was, left, right *node, depth uint) *node {
+	switch {
+	case was != nil && was.left == left && was.right == right:
+		return was
+	case left == nil && (right == nil || right.leaf != nil):
+		return right
+	case right == nil && left.leaf != nil:
+		return left
+	}
+	n := &node{left: left, right: right}
+	for uint(len(d.branches)) <= depth {
+		d.branches = append(d.branches, nil)
+	}
+	d.branches[depth] = append(d.branches[depth], n)
+	return n
+}
+
+// split finds the first change whose key has bit depth set.
+func split(changes []Change, depth uint) int {
+	if len(changes) == 1 {
+		return int(1 - bit(&changes[0].Key, depth))
+	}
+	return sort.Search(len(changes), func(i int) bool { return bit(&changes[i].Key, depth) == 1 })
+}
+
+// hash hashes what is gathered, leaves first and then branches from the deepest upwards, and forgets it.
+func (d *dirtyNodes) hash() {
+	d.hashAll(d.leaves, (*node).encodeLeaf)
+	clear(d.leaves)
+	d.leaves = d.leaves[:0]
+	for i := len(d.branches) - 1; i >= 0; i-- {
+		d.hashAll(d.branches[i], (*node).encodeBranch)
+		clear(d.branches[i])
+		d.branches[i] = d.branches[i][:0]
+	}
+}
+
+// batch is how many nodes are encoded before they are hashed: what fits the first-level cache.
+const batch = 256
+
+func (d *dirtyNodes) hashAll(nodes []*node, encode func(*node, *[blake2b.NodeSize]byte)) {
+	if d.octets == nil && len(nodes) > 0 {
+		d.octets = make([][blake2b.NodeSize]byte, batch)
+		d.hashes = make([][blake2b.Size]byte, batch)
+	}
+	for len(nodes) > 0 {
+		n := min(len(nodes), batch)
+		for i, node := range nodes[:n] {
+			encode(node, &d.octets[i])
+		}
+		blake2b.SumNodes(d.hashes[:n], d.octets[:n])
+		for i, node := range nodes[:n] {
+			node.hash = protocol.Hash(d.hashes[i])
+		}
+		nodes = nodes[n:]
+	}
+}
+
+// Marks in the first octet of a leaf. A branch has the first bit clear. GP §D.2.1.
+const (
+	embeddedLeaf = 0x80 // plus the value's length
+	hashedLeaf   = 0xc0
+	maxEmbedded  = 32
+)
+
+// encodeLeaf is L of GP §D.2.1.
+func (n *node) encodeLeaf(out *[blake2b.NodeSize]byte) {
+	value := n.leaf.value
+	copy(out[1:32], n.leaf.key[:])
+	if len(value) <= maxEmbedded {
+		out[0] = embeddedLeaf | byte(len(value))
+		clear(out[32+copy(out[32:], value):])
+		return
+	}
+	out[0] = hashedLeaf
+	hash := blake2b.Sum256(value)
+	copy(out[32:], hash[:])
+}
+
+// encodeBranch is B of GP §D.2.1.
+func (n *node) encodeBranch(out *[blake2b.NodeSize]byte) {
+	var zero protocol.Hash
+	left, right := &zero, &zero
+	if n.left != nil {
+		left = &n.left.hash
+	}
+	if n.right != nil {
+		right = &n.right.hash
+	}
+	copy(out[:32], left[:])
+	out[0] &= 0x7f
+	copy(out[32:], right[:])
+}
