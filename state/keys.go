@@ -31,6 +31,21 @@ const (
 	accountChapter Component = 255
 )
 
+// componentNames are the nouns of the components, by number.
+var componentNames = [...]string{
+	"", "authorization pools α", "authorization queues φ", "recent history β", "safrole γ", "disputes ψ", "entropy η",
+	"staging validators ι", "active validators κ", "previous validators λ", "reports ρ", "slot τ", "privileges χ",
+	"activity π", "ready reports ω", "accumulated packages ξ", "last outputs θ",
+}
+
+// String names the component.
+func (c Component) String() string {
+	if int(c) < len(componentNames) {
+		return componentNames[c]
+	}
+	return "service accounts δ"
+}
+
 // Key is C(i).
 func (c Component) Key() (k protocol.StateKey) {
 	k[0] = byte(c)
