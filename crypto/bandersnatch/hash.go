@@ -9,8 +9,8 @@ import (
 const (
 	// suite names the scheme in every hash.
 	suite = "Bandersnatch_SHA-512_ELL2"
-	// domain separates the hash to the curve; its last octet is its length.
-	domain = "ECVRF_Bandersnatch_XMD:SHA-512_ELL2_RO_Bandersnatch_SHA-512_ELL2\x40"
+	// separation separates the hash to the curve; its last octet is its length.
+	separation = "ECVRF_Bandersnatch_XMD:SHA-512_ELL2_RO_Bandersnatch_SHA-512_ELL2\x40"
 )
 
 // What the octet after the suite says a hash is for.
@@ -48,11 +48,11 @@ func hashToField(message []byte) (u [2]fr.Element) {
 	h.Write(padding[:])
 	h.Write(message)
 	h.Write([]byte{0, 2 * elementLength, 0})
-	h.Write([]byte(domain))
+	h.Write([]byte(separation))
 	var b0, b1, b2 [sha512.Size]byte
 	h.Sum(b0[:0])
-	block := make([]byte, 0, sha512.Size+1+len(domain))
-	block = append(append(append(block, b0[:]...), 1), domain...)
+	block := make([]byte, 0, sha512.Size+1+len(separation))
+	block = append(append(append(block, b0[:]...), 1), separation...)
 	b1 = sha512.Sum512(block)
 	for i := range b0 {
 		block[i] = b0[i] ^ b1[i]

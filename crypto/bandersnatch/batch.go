@@ -1,0 +1,226 @@
+package bandersnatch
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+)
+
+// Signed is a ring signature and what it signs.
+type Signed struct{ Input, AD, Signature []byte }
+
+// BatchError tells which signatures of a batch are invalid.
+type BatchError struct {
+	Bad  []int   // their indices, ascending
+	Errs []error // why, in the same order
+}
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("signature %d: %v (%d invalid)", e.Bad[0], e.Errs[0], len(e.Bad))
+}
+
+// Unwrap returns the reasons.
+func (e *BatchError) Unwrap() []error { return e.Errs }
+
+// VerifyBatch checks many ring signatures at the price of one pairing. A failure is a [*BatchError].
+func (v *RingVerifier) VerifyBatch(batch []Signed) error {
+	inputs := make(map[string]*Input, 2)
+	claims := make([]*RingClaim, len(batch))
+	var failed BatchError
+	for i := range batch {
+		in := inputs[string(batch[i].Input)]
+		if in == nil {
+			in = NewInput(batch[i].Input)
+			inputs[string(batch[i].Input)] = in
+		}
+		var err error
+		if claims[i], err = v.Prepare(in, batch[i].AD, batch[i].Signature); err != nil {
+			failed.Bad, failed.Errs = append(failed.Bad, i), append(failed.Errs, err)
+		}
+	}
+	return merge(&failed, VerifyClaims(claims))
+}
+
+// merge adds to the failures to decode those to verify.
+func merge(failed *BatchError, err error) error {
+	var invalid *BatchError
+	if errors.As(err, &invalid) {
+		bad, errs := failed.Bad, failed.Errs
+		failed = new(BatchError)
+		for len(bad)+len(invalid.Bad) > 0 {
+			if len(invalid.Bad) == 0 || len(bad) > 0 && bad[0] < invalid.Bad[0] {
+				failed.Bad, failed.Errs = append(failed.Bad, bad[0]), append(failed.Errs, errs[0])
+				bad, errs = bad[1:], errs[1:]
+			} else {
+				failed.Bad, failed.Errs = append(failed.Bad, invalid.Bad[0]), append(failed.Errs, invalid.Errs[0])
+				invalid.Bad, invalid.Errs = invalid.Bad[1:], invalid.Errs[1:]
+			}
+		}
+	}
+	if len(failed.Bad) == 0 {
+		return nil
+	}
+	return failed
+}
+
+// VerifyClaims checks claims together, of one ring or of several. It skips those that are nil. A failure is a [*BatchError].
+func VerifyClaims(claims []*RingClaim) error {
+	kept := make([]*RingClaim, 0, len(claims))
+	index := make([]int, 0, len(claims))
+	for i, c := range claims {
+		if c != nil {
+			kept, index = append(kept, c), append(index, i)
+		}
+	}
+	var failed BatchError
+	findInvalid(kept, index, &failed)
+	if len(failed.Bad) == 0 {
+		return nil
+	}
+	return &failed
+}
+
+// findInvalid halves a batch that fails until the culprits are single.
+func findInvalid(claims []*RingClaim, index []int, failed *BatchError) {
+	if len(claims) == 0 || checkClaims(claims) {
+		return
+	}
+	if len(claims) == 1 {
+		failed.Bad, failed.Errs = append(failed.Bad, index[0]), append(failed.Errs, ErrSignature)
+		return
+	}
+	middle := len(claims) / 2
+	findInvalid(claims[:middle], index[:middle], failed)
+	findInvalid(claims[middle:], index[middle:], failed)
+}
+
+// checkClaims checks the equations of all claims in one sum, in which each has a random weight. If one is false, the sum
+// holds with a probability of 2^−128.
+func checkClaims(claims []*RingClaim) bool {
+	weights := make([]byte, 4*16*len(claims))
+	if _, err := rand.Read(weights); err != nil {
+		return false
+	}
+	return checkPedersen(claims, weights[:2*16*len(claims)]) && checkOpenings(claims, weights[2*16*len(claims):])
+}
+
+// checkPedersen checks Σ z·(Oₖ + c·O − s·I) + z′·(R + c·Ȳ − s·G − s_b·B) = 0.
+func checkPedersen(claims []*RingClaim, weights []byte) bool {
+	p := newProduct(5*len(claims) + 2)
+	var onBase, onBlinding scalar
+	onInput := make(map[*Input]scalar, 1)
+	for i, c := range claims {
+		z, z2 := shortScalar(weights[32*i:]), shortScalar(weights[32*i+16:])
+		if i == 0 {
+			z2 = scalar{1} // one weight may be left out
+		}
+		proof := &c.pedersen
+		p.addShort(&z, newMultiples(&proof.ok, variableWidth))
+		p.addShort(&z2, newMultiples(&proof.r, variableWidth))
+		weighted := z.mul(&proof.challenge)
+		p.add(&weighted, newMultiples(&proof.output, variableWidth))
+		weighted = z2.mul(&proof.challenge)
+		p.add(&weighted, newMultiples(&proof.commitment, variableWidth))
+
+		weighted = z.mul(&proof.s)
+		sum := onInput[c.input]
+		onInput[c.input] = sum.add(&weighted)
+		weighted = z2.mul(&proof.s)
+		onBase = onBase.add(&weighted)
+		weighted = z2.mul(&proof.sb)
+		onBlinding = onBlinding.add(&weighted)
+	}
+	for in, sum := range onInput {
+		sum = sum.neg()
+		p.add(&sum, in.tables())
+	}
+	onBase, onBlinding = onBase.neg(), onBlinding.neg()
+	p.add(&onBase, baseTables())
+	p.add(&onBlinding, blindingTables())
+	sum := p.sum()
+	return sum.isIdentity()
+}
+
+func shortScalar(b []byte) scalar {
+	return scalar{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
+}
+
+// shortField is an integer below 2^128 as a field element.
+func shortField(b []byte) fr.Element {
+	z := fr.Element{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
+	z.Mul(&z, &montgomeryQ2)
+	return z
+}
+
+// checkOpenings checks the two KZG openings of every claim. With C the commitment, y the value at x and π the proof, each is
+// e(C − y·g₁ + x·π, g₂) = e(π, τ·g₂).
+func checkOpenings(claims []*RingClaim, weights []byte) bool {
+	left, right := newProductG1(7*len(claims)+4), newProductG1(2*len(claims))
+	columns := make(map[*RingVerifier]*[3]fr.Element, 1)
+	var onGenerator fr.Element
+	for i, c := range claims {
+		first, second := shortField(weights[32*i:]), shortField(weights[32*i+16:])
+		if i == 0 {
+			first.SetOne()
+		}
+		shared := columns[c.verifier]
+		if shared == nil {
+			shared = new([3]fr.Element)
+			columns[c.verifier] = shared
+		}
+		c.addOpenings(left, right, shared, &onGenerator, &first, &second)
+	}
+	for v, shared := range columns {
+		for i := range shared {
+			left.add(&shared[i], &v.columns[i])
+		}
+	}
+	constants := pairing()
+	onGenerator.Neg(&onGenerator)
+	left.add(&onGenerator, &constants.generator)
+
+	var points [2]bls12381.G1Affine
+	normaliseG1(points[:], []bls12381.G1Jac{left.sum(), right.sum()})
+	points[0].Neg(&points[0])
+	lines := constants.lines // PairingCheckFixedQ overwrites its argument
+	ok, err := bls12381.PairingCheckFixedQ(points[:], lines[:])
+	return err == nil && ok
+}
+
+// addOpenings adds the two openings of a claim to the sums: first times the one at ζ, second times the one at ζω.
+func (c *RingClaim) addOpenings(left, right *productG1, shared *[3]fr.Element, onGenerator, first, second *fr.Element) {
+	p, l := &c.proof, &c.linear
+	var t, u fr.Element
+	for i := range shared {
+		t.Mul(first, &c.opening[i])
+		shared[i].Add(&shared[i], &t)
+	}
+	t.Mul(first, &c.value)
+	u.Mul(second, &l.shifted)
+	t.Add(&t, &u)
+	onGenerator.Add(onGenerator, &t)
+
+	m := newMultiplesG1(variableWidthG1,
+		p.columns[0], p.columns[1], p.columns[2], p.columns[3], p.quotient, p.atZeta, p.atShift)
+	shifts := [4]*fr.Element{nil, &l.product, &l.ax, &l.ay}
+	for i, shift := range shifts {
+		t.Mul(first, &c.opening[len(shared)+i])
+		if shift != nil {
+			u.Mul(second, shift)
+			t.Add(&t, &u)
+		}
+		left.add(&t, &m[i])
+	}
+	t.Mul(first, &c.opening[columnCount])
+	left.add(&t, &m[4])
+	t.Mul(first, &c.zeta)
+	left.add(&t, &m[5])
+	t.Mul(second, &l.shiftPoint)
+	left.add(&t, &m[6])
+	right.addShort(first, &m[5])
+	right.addShort(second, &m[6])
+}

@@ -1,0 +1,202 @@
+package bandersnatch
+
+import (
+	"sync"
+
+	"damson/crypto/bandersnatch/internal/tables"
+
+	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+)
+
+// RingVerifier verifies signatures by members of a ring. It depends on the commitment and the size of the ring alone, takes
+// a third of a millisecond to make, and is worth keeping. It is safe for concurrent use.
+type RingVerifier struct {
+	domain  *ringDomain
+	columns [3]multiplesG1 // of the commitments to Px, Py and Sel
+	start   transcript     // after what is the same for all proofs
+}
+
+// pairingConstants are the points that every proof is checked against.
+type pairingConstants struct {
+	generator multiplesG1 // g₁
+	raw       []byte      // g₁, g₂, τ·g₂, as they enter the transcript
+	lines     pairingLines
+}
+
+// pairingLines are the lines of the Miller loops for g₂ and τ·g₂.
+type pairingLines [2][2][len(bls12381.LoopCounter) - 1]bls12381.LineEvaluationAff
+
+var pairing = sync.OnceValue(func() *pairingConstants {
+	c := new(pairingConstants)
+	_, _, g1, _ := bls12381.Generators()
+	g2, tauG2 := tables.Tau()
+	c.generator = newMultiplesG1(fixedWidthG1, g1)[0]
+	c.raw = appendRaw(nil, &g1)
+	for i, p := range []bls12381.G2Affine{g2, tauG2} {
+		raw := p.RawBytes()
+		c.raw = append(c.raw, raw[:]...)
+		c.lines[i] = bls12381.PrecomputeLines(p)
+	}
+	return c
+})
+
+// NewRingVerifier makes a verifier for the ring of the given number of keys behind a commitment.
+func NewRingVerifier(commitment [RingCommitmentSize]byte, ringSize int) (*RingVerifier, error) {
+	d, err := domainFor(ringSize)
+	if err != nil {
+		return nil, err
+	}
+	var points [3]bls12381.G1Affine
+	for i := range points {
+		if err := decodeG1(&points[i], commitment[48*i:48*(i+1)]); err != nil {
+			return nil, err
+		}
+	}
+	v := &RingVerifier{domain: d, start: *newTranscript()}
+	v.columns = [3]multiplesG1(newMultiplesG1(fixedWidthG1, points[:]...))
+	v.start.add("vk", appendRaw(append([]byte(nil), pairing().raw...), &points[0], &points[1], &points[2]))
+	return v, nil
+}
+
+// decodeG1 reads a compressed point of the prime subgroup of G1. gnark-crypto refuses what it must refuse, and takes no
+// uncompressed point from 48 octets.
+func decodeG1(p *bls12381.G1Affine, b []byte) error {
+	if _, err := p.SetBytes(b); err != nil {
+		return ErrPoint
+	}
+	return nil
+}
+
+// RingClaim is a decoded ring signature, of which all is done that concerns it alone. What is left is to check the
+// equations, which [VerifyClaims] does for many at once.
+type RingClaim struct {
+	verifier *RingVerifier
+	input    *Input
+	pedersen pedersenProof
+	proof    ringProof
+
+	zeta    fr.Element
+	opening [openingCount]fr.Element // ν: the weights of the polynomials opened at ζ
+	value   fr.Element               // what they open to, together
+	linear  linearization
+}
+
+// ringProof is the ring part of a signature, decoded.
+type ringProof struct {
+	columns               [4]bls12381.G1Affine // the commitments to Bit, Ip, Ax, Ay
+	quotient              bls12381.G1Affine
+	atZeta, atShift       bls12381.G1Affine // the opening proofs
+	values                evaluations
+	shifted               fr.Element
+	rawColumns, rawValues []byte // as they enter the transcript
+	rawShifted            []byte
+}
+
+// Offsets into a ring signature.
+const (
+	offsetColumns  = PublicKeySize + pedersenSize
+	offsetValues   = offsetColumns + 4*48
+	offsetQuotient = offsetValues + columnCount*fr.Bytes
+	offsetShifted  = offsetQuotient + 48
+	offsetOpenings = offsetShifted + fr.Bytes
+)
+
+// proofOffsets are where the points of the proof are: the four columns, the quotient, the two openings.
+var proofOffsets = [...]int{
+	offsetColumns, offsetColumns + 48, offsetColumns + 2*48, offsetColumns + 3*48,
+	offsetQuotient, offsetOpenings, offsetOpenings + 48,
+}
+
+func decodeRingProof(sig []byte) (*ringProof, error) {
+	p := new(ringProof)
+	points := [...]*bls12381.G1Affine{
+		&p.columns[0], &p.columns[1], &p.columns[2], &p.columns[3], &p.quotient, &p.atZeta, &p.atShift,
+	}
+	for i, at := range proofOffsets {
+		if err := decodeG1(points[i], sig[at:at+48]); err != nil {
+			return nil, err
+		}
+	}
+	p.rawColumns = appendRaw(nil, &p.columns[0], &p.columns[1], &p.columns[2], &p.columns[3])
+	p.rawValues, p.rawShifted = sig[offsetValues:offsetQuotient], sig[offsetShifted:offsetOpenings]
+	for i, value := range p.values.list() {
+		if err := decodeField(value, p.rawValues[fr.Bytes*i:]); err != nil {
+			return nil, err
+		}
+	}
+	return p, decodeField(&p.shifted, p.rawShifted)
+}
+
+func decodeField(e *fr.Element, b []byte) (err error) {
+	if *e, err = fr.LittleEndian.Element((*[fr.Bytes]byte)(b)); err != nil {
+		return ErrScalar
+	}
+	return nil
+}
+
+// Prepare decodes a ring signature and does the work that it does not share with others. It is what to run in parallel.
+func (v *RingVerifier) Prepare(in *Input, ad, sig []byte) (*RingClaim, error) {
+	if len(sig) != RingSignatureSize {
+		return nil, ErrLength
+	}
+	pedersen, err := decodePedersen(sig[:offsetColumns], in, ad)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := decodeRingProof(sig)
+	if err != nil {
+		return nil, err
+	}
+	c := &RingClaim{verifier: v, input: in, pedersen: pedersen, proof: *proof}
+	if !c.interpret() {
+		return nil, ErrSignature
+	}
+	return c, nil
+}
+
+// interpret replays the transcript and reduces the constraints to two openings.
+func (c *RingClaim) interpret() bool {
+	p := &c.proof
+	t := c.verifier.start
+	t.add("instance", appendField(nil, &c.pedersen.commitment.X, &c.pedersen.commitment.Y))
+	t.add("committed_cols", p.rawColumns)
+	var alpha [constraintCount]fr.Element
+	for i := range alpha {
+		alpha[i] = t.challenge("constraints_aggregation")
+	}
+	t.add("quotient", appendRaw(nil, &p.quotient))
+	c.zeta = t.challenge("evaluation_point")
+	t.add("register_evaluations", p.rawValues)
+	t.add("shifted_linearization_evaluation", p.rawShifted)
+	for i := range c.opening {
+		c.opening[i] = t.challenge("kzg_aggregation")
+	}
+	var ok bool
+	c.linear, ok = c.verifier.domain.linearize(&p.values, &c.pedersen.commitment, &alpha, &c.zeta, &p.shifted)
+	if !ok {
+		return false
+	}
+	c.value.Mul(&c.opening[columnCount], &c.linear.quotient)
+	for i, value := range p.values.list() {
+		var t fr.Element
+		t.Mul(&c.opening[i], value)
+		c.value.Add(&c.value, &t)
+	}
+	return true
+}
+
+// Verify checks one ring signature.
+func (v *RingVerifier) Verify(input, ad, sig []byte) error {
+	if len(sig) != RingSignatureSize {
+		return ErrLength
+	}
+	claim, err := v.Prepare(NewInput(input), ad, sig)
+	if err != nil {
+		return err
+	}
+	if !checkClaims([]*RingClaim{claim}) {
+		return ErrSignature
+	}
+	return nil
+}
