@@ -45,11 +45,11 @@ func (v *View) DecodeFrom(d *codec.Decoder, p *protocol.Params) {
 	}
 	x := &v.Extrinsic
 	v.header = span(func() { v.Header.DecodeFrom(d, p) })
-	v.tickets = span(func() { x.decodeTickets(d) })
-	v.preimages = span(func() { x.decodePreimages(d) })
+	v.tickets = span(func() { x.DecodeTicketProofs(d) })
+	v.preimages = span(func() { x.DecodePreimages(d) })
 	v.reports = v.reports[:0]
 	x.decodeGuarantees(d, p, &v.reports)
-	v.assurances = span(func() { x.decodeAssurances(d, p) })
+	v.assurances = span(func() { x.DecodeAssurances(d, p) })
 	v.disputes = span(func() { x.Disputes.DecodeFrom(d, p) })
 }
 

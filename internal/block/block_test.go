@@ -29,13 +29,10 @@ func coderOf(name string) (coder, bool) {
 		g Digest
 	)
 	table := map[string]coder{
-		"assurances_extrinsic": {x.decodeAssurances, func(b []byte) []byte { return AppendAssurances(b, x.Assurances) }},
-		"tickets_extrinsic":    {noParams(x.decodeTickets), func(b []byte) []byte { return AppendTicketProofs(b, x.Tickets) }},
-		"preimages_extrinsic":  {noParams(x.decodePreimages), func(b []byte) []byte { return AppendPreimages(b, x.Preimages) }},
-		"guarantees_extrinsic": {
-			func(d *codec.Decoder, p *protocol.Params) { x.decodeGuarantees(d, p, nil) },
-			func(b []byte) []byte { return AppendGuarantees(b, x.Guarantees) },
-		},
+		"assurances_extrinsic": {x.DecodeAssurances, func(b []byte) []byte { return AppendAssurances(b, x.Assurances) }},
+		"tickets_extrinsic":    {noParams(x.DecodeTicketProofs), func(b []byte) []byte { return AppendTicketProofs(b, x.Tickets) }},
+		"preimages_extrinsic":  {noParams(x.DecodePreimages), func(b []byte) []byte { return AppendPreimages(b, x.Preimages) }},
+		"guarantees_extrinsic": {x.DecodeGuarantees, func(b []byte) []byte { return AppendGuarantees(b, x.Guarantees) }},
 		"disputes_extrinsic": {x.Disputes.DecodeFrom, x.Disputes.AppendTo},
 		"extrinsic":          {x.DecodeFrom, x.AppendTo},
 		"header_0":           {h.DecodeFrom, h.AppendTo},

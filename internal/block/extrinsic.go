@@ -88,14 +88,15 @@ type Fault struct {
 
 // DecodeFrom reads all extrinsics in the order of a block.
 func (x *Extrinsic) DecodeFrom(d *codec.Decoder, p *protocol.Params) {
-	x.decodeTickets(d)
-	x.decodePreimages(d)
-	x.decodeGuarantees(d, p, nil)
-	x.decodeAssurances(d, p)
+	x.DecodeTicketProofs(d)
+	x.DecodePreimages(d)
+	x.DecodeGuarantees(d, p)
+	x.DecodeAssurances(d, p)
 	x.Disputes.DecodeFrom(d, p)
 }
 
-func (x *Extrinsic) decodeTickets(d *codec.Decoder) {
+// DecodeTicketProofs reads E_T.
+func (x *Extrinsic) DecodeTicketProofs(d *codec.Decoder) {
 	d.Field("extrinsic.tickets")
 	x.Tickets = codec.Resize(x.Tickets, d.Count(maxCount, 1+len(protocol.RingSignature{})))
 	for i := range x.Tickets {
@@ -104,7 +105,8 @@ func (x *Extrinsic) decodeTickets(d *codec.Decoder) {
 	}
 }
 
-func (x *Extrinsic) decodePreimages(d *codec.Decoder) {
+// DecodePreimages reads E_P.
+func (x *Extrinsic) DecodePreimages(d *codec.Decoder) {
 	d.Field("extrinsic.preimages")
 	x.Preimages = codec.Resize(x.Preimages, d.Count(maxCount, 5))
 	for i := range x.Preimages {
@@ -112,6 +114,9 @@ func (x *Extrinsic) decodePreimages(d *codec.Decoder) {
 		x.Preimages[i].Blob = d.Blob()
 	}
 }
+
+// DecodeGuarantees reads E_G.
+func (x *Extrinsic) DecodeGuarantees(d *codec.Decoder, p *protocol.Params) { x.decodeGuarantees(d, p, nil) }
 
 // decodeGuarantees also appends to spans, if it is not nil, the octets that each report was read from.
 func (x *Extrinsic) decodeGuarantees(d *codec.Decoder, p *protocol.Params, spans *[][]byte) {
@@ -135,7 +140,8 @@ func (x *Extrinsic) decodeGuarantees(d *codec.Decoder, p *protocol.Params, spans
 	}
 }
 
-func (x *Extrinsic) decodeAssurances(d *codec.Decoder, p *protocol.Params) {
+// DecodeAssurances reads E_A.
+func (x *Extrinsic) DecodeAssurances(d *codec.Decoder, p *protocol.Params) {
 	d.Field("extrinsic.assurances")
 	x.Assurances = codec.Resize(x.Assurances, d.Count(maxCount, 98+p.BitfieldOctets()))
 	for i := range x.Assurances {
