@@ -58,7 +58,9 @@ type CorruptError struct {
 	Why  string
 }
 
-func (e *CorruptError) Error() string { return fmt.Sprintf("state: %s at key %s: %s", e.What, e.Key, e.Why) }
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("state: %s at key %s: %s", e.What, e.Key, e.Why)
+}
 
 // New makes a state of its entries. Values are kept, not copied. What the values mean is not looked at until asked for.
 func New(p *protocol.Params, entries []trie.Change) *State {

@@ -1,0 +1,94 @@
+package state_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"damson/internal/codec"
+	"damson/internal/protocol"
+	"damson/internal/vectors"
+	"damson/node/trace"
+	"damson/state"
+)
+
+// encoder is what every component does.
+type encoder interface{ AppendTo([]byte) []byte }
+
+// decodeAny decodes the value of a key as the key's first octet says.
+func decodeAny(s *state.State, key protocol.StateKey) (encoder, error) {
+	switch state.Component(key[0]) {
+	case state.AuthPoolsKey:
+		return s.AuthPools()
+	case state.AuthQueuesKey:
+		return s.AuthQueues()
+	case state.RecentKey:
+		return s.Recent()
+	case state.SafroleKey:
+		return s.Safrole()
+	case state.DisputesKey:
+		return s.Disputes()
+	case state.EntropyKey:
+		return s.Entropy()
+	case state.StagingKey:
+		return s.Staging()
+	case state.ActiveKey:
+		return s.Active()
+	case state.PreviousKey:
+		return s.Previous()
+	case state.ReportsKey:
+		return s.Reports()
+	case state.PrivilegesKey:
+		return s.Privileges()
+	case state.ActivityKey:
+		return s.Activity()
+	case state.ReadyKey:
+		return s.Ready()
+	case state.AccumulatedKey:
+		return s.Accumulated()
+	case state.LastOutputsKey:
+		return s.LastOutputs()
+	}
+	return nil, nil
+}
+
+// TestComponentsRoundTrip decodes and encodes every component of the states of every fifth step of all traces.
+func TestComponentsRoundTrip(t *testing.T) {
+	p := protocol.Tiny()
+	n := 0
+	for f := range vectors.Files(t, "traces", ".bin") {
+		if strings.HasSuffix(f.Name, "genesis.bin") {
+			continue
+		}
+		if n++; n%5 != 0 {
+			continue
+		}
+		step, err := trace.DecodeStep(f.Data, p)
+		if err != nil {
+			t.Fatalf("%s: %v", f.Path, err)
+		}
+		s, err := step.Post.State(p)
+		if err != nil {
+			t.Fatalf("%s: %v", f.Path, err)
+		}
+		for key, value := range s.All() {
+			switch {
+			case key == (protocol.StateKey{0: key[0]}):
+				c, err := decodeAny(s, key)
+				if err != nil {
+					t.Fatalf("%s: %v", f.Path, err)
+				}
+				if c != nil && !bytes.Equal(c.AppendTo(nil), value) {
+					t.Fatalf("%s: %s encodes as %x, want %x", f.Path, state.Component(key[0]), c.AppendTo(nil), value)
+				}
+			case key[0] == 255 && len(value) == state.AccountSize:
+				var a state.Account
+				d := codec.NewDecoder(value)
+				a.DecodeFrom(&d)
+				if err := d.Finish(); err != nil || !bytes.Equal(a.AppendTo(nil), value) {
+					t.Fatalf("%s: account %x does not come back: %v", f.Path, value, err)
+				}
+			}
+		}
+	}
+}
