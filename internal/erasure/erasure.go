@@ -1,0 +1,167 @@
+// Package erasure is the erasure code of GP §H: it makes n shards out of data, of which any k suffice to get
+// the data back.
+//
+// It is the code that the network speaks, which in full is not the one that the words of GP §H.3 describe. The k
+// words of a message are filled up with zero words to a power of two, c = 512 for k = 342; p is the polynomial of degree
+// below c through them at the positions 0 to c-1; and recovery shard k+j is p(c+j). For tiny, where k is a power of two,
+// both readings agree.
+//
+// Read field.go for the field, transform.go for the additive Fourier transform by which all is computed, recover.go for
+// the way back. What a CPU does by itself stands in kernel_*.go.
+package erasure
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"sync"
+)
+
+// Why shards cannot be recovered. They come from other validators, who may send anything.
+var (
+	ErrTooFew  = errors.New("erasure: too few shards")
+	ErrIndex   = errors.New("erasure: shard index out of range or given twice")
+	ErrLength  = errors.New("erasure: shard length does not fit the data")
+	errRate    = errors.New("erasure: no such code")
+	errSegment = errors.New("erasure: segments must be of one length, a multiple of the piece")
+)
+
+// Coder encodes and recovers for one pair of parameters. It is safe for concurrent use.
+type Coder struct {
+	threshold int // k, the shards that suffice
+	shards    int // n
+	padded    int // c, the least power of two not below k
+	variants  [len(kernels)]func() kernel
+	areas     sync.Pool // of *area
+	locators  [maxLevel + 1]func() []int32
+}
+
+// Shard is one of the n parts of encoded data.
+type Shard struct {
+	Index int
+	Data  []byte
+}
+
+// New returns a coder that makes the given number of shards, of which threshold suffice: 342 of 1023 or, in
+// tiny, 2 of 6.
+func New(threshold, shards int) (*Coder, error) {
+	c := &Coder{threshold: threshold, shards: shards}
+	if threshold < 1 || shards < threshold || shards > maxDomain {
+		return nil, fmt.Errorf("%w: %d of %d", errRate, threshold, shards)
+	}
+	c.padded = powerOfTwo(threshold)
+	domain := c.domain(shards - 1)
+	if domain > maxDomain {
+		return nil, fmt.Errorf("%w: %d of %d", errRate, threshold, shards)
+	}
+	for i, k := range kernels {
+		c.variants[i] = sync.OnceValue(func() kernel { return k.build(domain) })
+	}
+	for i := range c.locators {
+		c.locators[i] = sync.OnceValue(func() []int32 { return transformedLogs(1 << i) })
+	}
+	return c, nil
+}
+
+// PieceSize is the number of octets that one word for each data shard makes: W_E.
+func (c *Coder) PieceSize() int { return 2 * c.threshold }
+
+// ShardSize returns the length of the shards of so many octets of data.
+func (c *Coder) ShardSize(length int) int {
+	return 2 * ((length + 2*c.threshold - 1) / (2 * c.threshold))
+}
+
+// Encode returns the shards of data, which it takes as filled up with zeros to whole pieces: 𝒞 of
+// GP eq:erasurecoding. The first shards are the data itself and alias it, as far as it reaches.
+func (c *Coder) Encode(data []byte) [][]byte {
+	size := c.ShardSize(len(data))
+	shards := c.room(size)
+	for i := range c.threshold {
+		first, end := i*size, (i+1)*size
+		if end <= len(data) {
+			shards[i] = data[first:end:end]
+		} else {
+			shards[i] = make([]byte, size)
+			copy(shards[i], data[min(first, len(data)):])
+		}
+	}
+	c.encodeRows(shards, size)
+	return shards
+}
+
+// EncodeSegments encodes segments of equal length, a multiple of the piece: 𝒞₆ mapped over them. Shard i
+// is the concatenation of the shards i of all segments, in order.
+func (c *Coder) EncodeSegments(segments [][]byte) ([][]byte, error) {
+	if len(segments) == 0 {
+		return c.room(0), nil
+	}
+	length := len(segments[0])
+	part := c.ShardSize(length)
+	if part*c.threshold != length {
+		return nil, errSegment
+	}
+	shards := c.room(part * len(segments))
+	data := make([]byte, length*len(segments))
+	for i := range c.threshold {
+		shards[i] = data[i*part*len(segments) : (i+1)*part*len(segments)]
+		for j, segment := range segments {
+			if len(segment) != length {
+				return nil, errSegment
+			}
+			copy(shards[i][j*part:], segment[i*part:(i+1)*part])
+		}
+	}
+	c.encodeRows(shards, part*len(segments))
+	return shards, nil
+}
+
+// room returns n shards, those for recovery with memory of the given size each.
+func (c *Coder) room(size int) [][]byte {
+	shards := make([][]byte, c.shards)
+	recovery := make([]byte, size*(c.shards-c.threshold))
+	for i := c.threshold; i < c.shards; i++ {
+		shards[i], recovery = recovery[:size:size], recovery[size:]
+	}
+	return shards
+}
+
+// encodeRows computes the recovery shards from the data shards, all of them size octets.
+func (c *Coder) encodeRows(shards [][]byte, size int) {
+	if c.shards == c.threshold {
+		return
+	}
+	k := c.kernel()
+	a, b := c.area(k, c.padded, size), c.area(k, c.padded, size)
+	defer c.areas.Put(a)
+	defer c.areas.Put(b)
+	for at := 0; at < size; at += a.octets {
+		end := min(at+a.octets, size)
+		for i := range c.threshold {
+			k.load(a.row(i), shards[i][at:end])
+		}
+		clear(a.rows(c.threshold, c.padded))
+		a.inverse(c.padded, 0, c.threshold)
+		for first := c.threshold; first < c.shards; first += c.padded {
+			wanted := min(c.padded, c.shards-first)
+			copy(b.rows(0, c.padded), a.rows(0, c.padded))
+			b.forward(c.padded, c.position(first), wanted)
+			for i := range wanted {
+				k.store(shards[first+i][at:end], b.row(i))
+			}
+		}
+	}
+}
+
+// position returns where the polynomial takes the value that shard index is.
+func (c *Coder) position(index int) int {
+	if index < c.threshold {
+		return index
+	}
+	return c.padded + index - c.threshold
+}
+
+// domain returns the size of the least transform in which the shards up to index can be recovered.
+func (c *Coder) domain(index int) int { return max(2*c.padded, powerOfTwo(c.position(index)+1)) }
+
+// powerOfTwo returns the least one that is not below n.
+func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }

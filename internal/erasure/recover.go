@@ -1,0 +1,221 @@
+package erasure
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"math/bits"
+)
+
+// Recover returns the first length octets of the data that shards belong to: ℛ of GP eq:erasurecodinginv. Of more than
+// enough shards it takes those with the lowest indices, which cost least. It cannot tell a false shard from a true one: the
+// caller compares the result with what it trusts.
+func (c *Coder) Recover(shards []Shard, length int) ([]byte, error) {
+	if length < 0 {
+		return nil, ErrLength
+	}
+	size := c.ShardSize(length)
+	rows, err := c.recoverRows(shards, size)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, 0, size*c.threshold)
+	for _, row := range rows {
+		data = append(data, row...)
+	}
+	return data[:length:length], nil
+}
+
+// RecoverSegments is the reverse of EncodeSegments: each shard is the concatenation of the shards of count segments, all
+// of length octets.
+func (c *Coder) RecoverSegments(shards []Shard, count, length int) ([][]byte, error) {
+	part := c.ShardSize(length)
+	if count < 0 || length <= 0 || part*c.threshold != length {
+		return nil, errSegment
+	}
+	if len(shards) > 0 && (len(shards[0].Data)/part != count || len(shards[0].Data)%part != 0) {
+		return nil, ErrLength // before count is multiplied
+	}
+	rows, err := c.recoverRows(shards, part*count)
+	if err != nil {
+		return nil, err
+	}
+	segments, data := make([][]byte, count), make([]byte, length*count)
+	for j := range segments {
+		segments[j] = data[j*length : (j+1)*length : (j+1)*length]
+		for i, row := range rows {
+			copy(segments[j][i*part:], row[j*part:(j+1)*part])
+		}
+	}
+	return segments, nil
+}
+
+// recoverRows returns the data shards, all of size octets. Those that are among shards it does not copy.
+func (c *Coder) recoverRows(shards []Shard, size int) ([][]byte, error) {
+	given := make([][]byte, c.shards)
+	count := 0
+	for _, s := range shards {
+		switch {
+		case s.Index < 0 || s.Index >= c.shards || given[s.Index] != nil:
+			return nil, fmt.Errorf("%w: %d", ErrIndex, s.Index)
+		case len(s.Data) != size:
+			return nil, fmt.Errorf("%w: %d octets, want %d", ErrLength, len(s.Data), size)
+		}
+		given[s.Index] = s.Data
+		if s.Data == nil {
+			given[s.Index] = []byte{}
+		}
+		count++
+	}
+	if count < c.threshold {
+		return nil, fmt.Errorf("%w: %d of %d", ErrTooFew, count, c.threshold)
+	}
+	p := c.plan(given)
+	if len(p.missing) == 0 || size == 0 {
+		for _, i := range p.missing {
+			given[i] = []byte{}
+		}
+		return given[:c.threshold], nil
+	}
+	memory := make([]byte, size*len(p.missing))
+	for _, i := range p.missing {
+		given[i], memory = memory[:size:size], memory[size:]
+	}
+	c.interpolate(&p, given, size)
+	return given[:c.threshold], nil
+}
+
+// plan says which shards are used and which are wanted.
+type plan struct {
+	known   []int // indices of the k shards that are used, ascending
+	missing []int // indices of the data shards that are wanted, ascending
+}
+
+func (c *Coder) plan(given [][]byte) (p plan) {
+	for i, data := range given {
+		if data != nil && len(p.known) < c.threshold {
+			p.known = append(p.known, i)
+		}
+		if data == nil && i < c.threshold {
+			p.missing = append(p.missing, i)
+		}
+	}
+	return p
+}
+
+// interpolate computes the missing data shards.
+//
+// With e the polynomial that is zero at all erased positions, the product of e and p is known everywhere: zero where
+// p is not. Its derivative at an erased position is e′·p there, hence p.
+func (c *Coder) interpolate(p *plan, rows [][]byte, size int) {
+	last := p.known[len(p.known)-1]
+	domain := c.domain(last)
+	logs := c.locator(p, domain)
+	k := c.kernel()
+	into, outOf := make([]int, len(p.known)), make([]int, len(p.missing))
+	for i, index := range p.known {
+		into[i] = logs[c.position(index)]
+	}
+	for i, index := range p.missing {
+		outOf[i] = (order - logs[c.position(index)]) % order
+	}
+	scaleIn, scaleOut := k.scalers(into), k.scalers(outOf)
+	wanted := p.missing[len(p.missing)-1] + 1
+
+	a := c.area(k, domain, size)
+	defer c.areas.Put(a)
+	for at := 0; at < size; at += a.octets {
+		end := min(at+a.octets, size)
+		clear(a.rows(0, domain))
+		for i, index := range p.known {
+			row := a.row(c.position(index))
+			k.load(row, rows[index][at:end])
+			scaleIn.scale(row, i)
+		}
+		a.inverse(domain, 0, c.position(last)+1)
+		c.differentiate(a, domain)
+		a.forward(c.padded, 0, wanted)
+		for i, index := range p.missing {
+			scaleOut.scale(a.row(index), i)
+			k.store(rows[index][at:end], a.row(index))
+		}
+	}
+}
+
+// differentiate adds to each of the first c coefficients those of its derivative; the sum will do, since the polynomial
+// itself is zero where it is going to be evaluated. The coefficients from c on play no part in values at positions
+// below c.
+func (c *Coder) differentiate(a *area, domain int) {
+	for i := 1; i < c.padded; i++ {
+		width := i & -i
+		to := a.rows(i-width, i)
+		subtle.XORBytes(to, to, a.rows(i, i+width))
+	}
+	for i := c.padded; i < domain; i *= 2 {
+		to := a.rows(0, c.padded)
+		subtle.XORBytes(to, to, a.rows(i, i+c.padded))
+	}
+}
+
+// locator returns, for each position of the domain, the logarithm of the product of its differences from all erased
+// positions other than itself. That is a convolution over exclusive or, hence two Walsh-Hadamard transforms.
+func (c *Coder) locator(p *plan, domain int) []int {
+	erased := make([]int32, domain)
+	for i := range erased {
+		if i < c.threshold || i >= c.padded {
+			erased[i] = 1
+		}
+	}
+	for _, index := range p.known {
+		erased[c.position(index)] = 0
+	}
+	walshHadamard(erased)
+	level := bits.Len(uint(domain)) - 1
+	for i, l := range c.locators[level]() {
+		erased[i] = int32(modOrder(int64(erased[i]) * int64(l)))
+	}
+	walshHadamard(erased)
+	logs := make([]int, domain)
+	for i, sum := range erased {
+		// 2^16 is 1 modulo the order, so this divides by the size of the domain.
+		logs[i] = int(modOrder(modOrder(int64(sum)) << (16 - level)))
+	}
+	return logs
+}
+
+// transformedLogs returns the transform of the logarithms of the positions of a domain.
+func transformedLogs(domain int) []int32 {
+	logs := make([]int32, domain)
+	for i := range logs {
+		logs[i] = int32(gf().log[i])
+	}
+	walshHadamard(logs)
+	for i, l := range logs {
+		logs[i] = int32(modOrder(int64(l)))
+	}
+	return logs
+}
+
+// maxDomain bounds the transforms, so that sums of as many values below 2^16 stay in 31 bits.
+const (
+	maxLevel  = 14
+	maxDomain = 1 << maxLevel
+)
+
+// walshHadamard transforms v in place.
+func walshHadamard(v []int32) {
+	for half := 1; half < len(v); half *= 2 {
+		for first := 0; first < len(v); first += 2 * half {
+			x, y := v[first:first+half], v[first+half:first+2*half]
+			for i, a := range x {
+				x[i], y[i] = a+y[i], a-y[i]
+			}
+		}
+	}
+}
+
+func modOrder(v int64) int64 {
+	if v %= order; v < 0 {
+		v += order
+	}
+	return v
+}
