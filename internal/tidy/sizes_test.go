@@ -14,6 +14,7 @@ const (
 
 // long lists the functions that may be longer, and why: one switch over every opcode, rounds written out.
 var long = map[string]string{
+	"interp.code.run":         "the dispatch loop",
 	"crypto/blake2b.compress": "the rounds are written out, so that the words stay in registers",
 }
 
