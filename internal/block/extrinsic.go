@@ -116,7 +116,9 @@ func (x *Extrinsic) DecodePreimages(d *codec.Decoder) {
 }
 
 // DecodeGuarantees reads E_G.
-func (x *Extrinsic) DecodeGuarantees(d *codec.Decoder, p *protocol.Params) { x.decodeGuarantees(d, p, nil) }
+func (x *Extrinsic) DecodeGuarantees(d *codec.Decoder, p *protocol.Params) {
+	x.decodeGuarantees(d, p, nil)
+}
 
 // decodeGuarantees also appends to spans, if it is not nil, the octets that each report was read from.
 func (x *Extrinsic) decodeGuarantees(d *codec.Decoder, p *protocol.Params, spans *[][]byte) {
