@@ -33,6 +33,8 @@ const (
 	parameters = 0x01010000 | Size
 )
 
+var initial = [8]uint64{iv0 ^ parameters, iv1, iv2, iv3, iv4, iv5, iv6, iv7}
+
 // Sum256 returns the hash of data.
 func Sum256(data []byte) [Size]byte { return blake2b.Sum256(data) }
 
@@ -59,7 +61,8 @@ func SumMany(out [][Size]byte, data []byte, size int) {
 	if size <= 0 {
 		return
 	}
-	for i := range min(len(out), len(data)/size) {
+	n := min(len(out), len(data)/size)
+	for i := sumManyWide(out[:n], data[:n*size], size); i < n; i++ {
 		out[i] = Sum256(data[i*size : (i+1)*size])
 	}
 }
@@ -91,9 +94,8 @@ func (h *Hasher) Sum() (sum [Size]byte) {
 	last := *h
 	clear(last.block[last.pending:])
 	last.flush(^uint64(0))
-	initial := [4]uint64{iv0 ^ parameters, iv1, iv2, iv3}
-	for i, v := range initial {
-		binary.LittleEndian.PutUint64(sum[8*i:], last.state[i]^v)
+	for i := range Size / 8 {
+		binary.LittleEndian.PutUint64(sum[8*i:], last.state[i]^initial[i])
 	}
 	return sum
 }
@@ -106,10 +108,11 @@ func (h *Hasher) flush(final uint64) {
 	}
 	h.length += uint64(h.pending)
 	h.pending = 0
-	s := &h.state
-	s[0], s[1], s[2], s[3] = s[0]^iv0^parameters, s[1]^iv1, s[2]^iv2, s[3]^iv3
-	s[4], s[5], s[6], s[7] = s[4]^iv4, s[5]^iv5, s[6]^iv6, s[7]^iv7
-	compress(s, &m, h.length, final)
-	s[0], s[1], s[2], s[3] = s[0]^iv0^parameters, s[1]^iv1, s[2]^iv2, s[3]^iv3
-	s[4], s[5], s[6], s[7] = s[4]^iv4, s[5]^iv5, s[6]^iv6, s[7]^iv7
+	for i, v := range initial {
+		h.state[i] ^= v
+	}
+	compress(&h.state, &m, h.length, final)
+	for i, v := range initial {
+		h.state[i] ^= v
+	}
 }

@@ -107,16 +107,18 @@ func FuzzMany(f *testing.F) {
 	f.Add([]byte("some data"), uint8(3))
 	f.Add(bytes.Repeat([]byte{7}, 1000), uint8(64))
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
-		out := make([][Size]byte, 50)
-		SumMany(out, data, int(size))
-		for i := range out {
-			if size == 0 || (i+1)*int(size) > len(data) {
-				break
+		impl.TestAll(t, "blake2b", func(t *testing.T) {
+			out := make([][Size]byte, 50)
+			SumMany(out, data, int(size))
+			for i := range out {
+				if size == 0 || (i+1)*int(size) > len(data) {
+					break
+				}
+				if want := xblake2b.Sum256(data[i*int(size) : (i+1)*int(size)]); out[i] != want {
+					t.Fatalf("message %d: %x, want %x", i, out[i], want)
+				}
 			}
-			if want := xblake2b.Sum256(data[i*int(size) : (i+1)*int(size)]); out[i] != want {
-				t.Fatalf("message %d: %x, want %x", i, out[i], want)
-			}
-		}
+		})
 	})
 }
 
@@ -140,6 +142,22 @@ func BenchmarkSum256Parts(b *testing.B) {
 			for b.Loop() {
 				Sum256Parts(data[:20], data[20:])
 			}
+		})
+	}
+}
+
+func BenchmarkSumMany(b *testing.B) {
+	for _, size := range []int{68, 4108} {
+		const n = 1023
+		data, out := make([]byte, n*size), make([][Size]byte, n)
+		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
+			impl.TestAll(b, "blake2b", func(b *testing.B) {
+				b.SetBytes(int64(n * size))
+				for b.Loop() {
+					SumMany(out, data, size)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/message")
+			})
 		})
 	}
 }

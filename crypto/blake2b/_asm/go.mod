@@ -1,0 +1,3 @@
+module damson/crypto/blake2b/asm
+
+go 1.26

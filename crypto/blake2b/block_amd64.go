@@ -1,0 +1,131 @@
+//go:build !purego
+
+package blake2b
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/cpu"
+
+	"damson/internal/impl"
+)
+
+//go:generate go run -C _asm . ../block_amd64.s
+
+var (
+	useAVX512 = cpu.X86.HasAVX512F
+	useAVX2   = cpu.X86.HasAVX2
+)
+
+func init() {
+	impl.Register("blake2b", "avx512", &useAVX512)
+	impl.Register("blake2b", "avx2", &useAVX2)
+}
+
+// SAFETY: the assembly reads and writes just what its pointers point to, the compressions 128 octets at each of 8 or 4
+// places that are stride apart. It keeps no pointer.
+
+//go:noescape
+func nodes512(out *[8][Size]byte, nodes *[8][NodeSize]byte)
+
+//go:noescape
+func nodes256(out *[4][Size]byte, nodes *[4][NodeSize]byte)
+
+//go:noescape
+func compress512(state *[8][8]uint64, block *byte, stride int, length, final uint64)
+
+//go:noescape
+func compress256(state *[8][4]uint64, block *byte, stride int, length, final uint64)
+
+// sumNodesWide hashes nodes several at a time and returns how many it has done. out and nodes are of one length.
+func sumNodesWide(out [][Size]byte, nodes [][NodeSize]byte) int {
+	n, i := len(nodes), 0
+	if useAVX512 {
+		for ; n-i >= 8; i += 8 {
+			nodes512((*[8][Size]byte)(out[i:]), (*[8][NodeSize]byte)(nodes[i:]))
+		}
+		// Five at once cost less than four and one.
+		if n-i > 4 || n-i > 1 && !useAVX2 {
+			var all [8][Size]byte
+			var in [8][NodeSize]byte
+			copy(in[:], nodes[i:])
+			nodes512(&all, &in)
+			return i + copy(out[i:], all[:])
+		}
+	}
+	if useAVX2 {
+		for ; n-i >= 4; i += 4 {
+			nodes256((*[4][Size]byte)(out[i:]), (*[4][NodeSize]byte)(nodes[i:]))
+		}
+		if n-i > 1 {
+			var all [4][Size]byte
+			var in [4][NodeSize]byte
+			copy(in[:], nodes[i:])
+			nodes256(&all, &in)
+			return i + copy(out[i:], all[:])
+		}
+	}
+	return i
+}
+
+// sumManyWide hashes messages several at a time and returns how many it has done. data holds as many as out.
+func sumManyWide(out [][Size]byte, data []byte, size int) int {
+	n, i := len(out), 0
+	if useAVX512 {
+		for ; n-i >= 8; i += 8 {
+			many512(out[i:i+8], data[i*size:(i+8)*size], size)
+		}
+	}
+	if useAVX2 {
+		for ; n-i >= 4; i += 4 {
+			many256(out[i:i+4], data[i*size:(i+4)*size], size)
+		}
+	}
+	return i
+}
+
+func many512(out [][Size]byte, data []byte, size int) {
+	var state [8][8]uint64
+	for word, v := range initial {
+		for lane := range state[word] {
+			state[word][lane] = v
+		}
+	}
+	at := 0
+	for ; size-at > BlockSize; at += BlockSize {
+		compress512(&state, &data[at], size, uint64(at+BlockSize), 0)
+	}
+	var last [8][BlockSize]byte
+	for lane := range last {
+		copy(last[lane][:], data[lane*size+at:(lane+1)*size])
+	}
+	compress512(&state, &last[0][0], BlockSize, uint64(size), ^uint64(0))
+	for lane := range out {
+		for word := range Size / 8 {
+			binary.LittleEndian.PutUint64(out[lane][8*word:], state[word][lane])
+		}
+	}
+}
+
+func many256(out [][Size]byte, data []byte, size int) {
+	var state [8][4]uint64
+	for word, v := range initial {
+		for lane := range state[word] {
+			state[word][lane] = v
+		}
+	}
+	at := 0
+	for ; size-at > BlockSize; at += BlockSize {
+		compress256(&state, &data[at], size, uint64(at+BlockSize), 0)
+	}
+	var last [4][BlockSize]byte
+	for lane := range last {
+		copy(last[lane][:], data[lane*size+at:(lane+1)*size])
+	}
+	compress256(&state, &last[0][0], BlockSize, uint64(size), ^uint64(0))
+	for lane := range out {
+		for word := range Size / 8 {
+			binary.LittleEndian.PutUint64(out[lane][8*word:], state[word][lane])
+		}
+	}
+}
