@@ -18,7 +18,7 @@ func literalN(v [][]byte, h Hash) []byte {
 		return v[0]
 	}
 	half := (len(v) + 1) / 2
-	hash := h(slices.Concat([]byte("node"), literalN(v[:half], h), literalN(v[half:], h)))
+	hash := h.sum(slices.Concat([]byte("node"), literalN(v[:half], h), literalN(v[half:], h)))
 	return hash[:]
 }
 
@@ -46,7 +46,7 @@ func literalT(v [][]byte, i int, h Hash) [][]byte {
 
 func literalMB(v [][]byte, h Hash) protocol.Hash {
 	if len(v) == 1 {
-		return h(v[0])
+		return h.sum(v[0])
 	}
 	return protocol.Hash(literalN(v, h))
 }
@@ -56,7 +56,7 @@ func literalC(v [][]byte, h Hash) [][]byte {
 	for i := range out {
 		out[i] = make([]byte, 32)
 		if i < len(v) {
-			hash := h(append([]byte("leaf"), v[i]...))
+			hash := h.sum(append([]byte("leaf"), v[i]...))
 			out[i] = hash[:]
 		}
 	}
@@ -75,7 +75,7 @@ func literalJ(x int, v [][]byte, i int, h Hash) (path []protocol.Hash) {
 
 func literalL(x int, v [][]byte, i int, h Hash) (page []protocol.Hash) {
 	for _, l := range v[i<<x : min(i<<x+1<<x, len(v))] {
-		page = append(page, h(append([]byte("leaf"), l...)))
+		page = append(page, h.sum(append([]byte("leaf"), l...)))
 	}
 	return page
 }
@@ -90,7 +90,7 @@ func literalAppend(r Range, l protocol.Hash, n int, h Hash) Range {
 		return set
 	}
 	set[n] = Peak{}
-	return literalAppend(set, h(append(r[n].Hash[:], l[:]...)), n+1, h)
+	return literalAppend(set, h.sum(append(r[n].Hash[:], l[:]...)), n+1, h)
 }
 
 func literalSuperPeak(h []protocol.Hash) protocol.Hash {

@@ -2,7 +2,8 @@
 // one, and mountain ranges that grow.
 //
 // tree.go has the well-balanced tree M_B and its traces T, page.go the constant-depth tree M with the page
-// proofs 𝒥 and ℒ, range.go the mountain range. The state trie of GP §D is not here.
+// proofs 𝒥 and ℒ, range.go the mountain range. Trees are hashed level by level, see queue.go. The state trie of GP §D is
+// not here.
 package merkle
 
 import (
@@ -11,14 +12,23 @@ import (
 	"damson/internal/protocol"
 )
 
-// Hash is a hash function: H of GP §E.
-type Hash func(data []byte) [32]byte
+// Hash is a hash function: H of GP §E. Where the paper names none, Blake2b is meant.
+type Hash struct {
+	sum  func(data []byte) [32]byte
+	many func(out [][32]byte, data []byte, size int)
+}
 
-// The two hash functions that the Gray Paper uses. Where it names none, Blake2b is meant.
+// The two hash functions that the Gray Paper uses.
 var (
-	Blake2b Hash = blake2b.Sum256
-	Keccak  Hash = keccak.Sum256
+	Blake2b = Hash{blake2b.Sum256, blake2b.SumMany}
+	Keccak  = Hash{keccak.Sum256, manyKeccak}
 )
+
+func manyKeccak(out [][32]byte, data []byte, size int) {
+	for i := range out {
+		out[i] = keccak.Sum256(data[i*size : (i+1)*size])
+	}
+}
 
 const (
 	nodePrefix = "node"
@@ -26,18 +36,8 @@ const (
 	peakPrefix = "peak"
 )
 
-// hasher is a hash function with room for what it is about to hash.
-type hasher struct {
-	hash    Hash
-	scratch []byte
-}
-
-func newHasher(h Hash) hasher {
-	return hasher{h, make([]byte, 0, len(nodePrefix)+2*len(protocol.Hash{}))}
-}
-
 // join hashes the prefix and the two blobs that follow it.
-func (h *hasher) join(prefix string, left, right []byte) protocol.Hash {
-	h.scratch = append(append(append(h.scratch[:0], prefix...), left...), right...)
-	return h.hash(h.scratch)
+func (h Hash) join(prefix string, left, right []byte) protocol.Hash {
+	var room [len(nodePrefix) + 2*len(protocol.Hash{})]byte
+	return h.sum(append(append(append(room[:0], prefix...), left...), right...))
 }

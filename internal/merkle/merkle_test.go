@@ -82,22 +82,18 @@ func TestConstantDepth(t *testing.T) {
 				count := (n + 1<<pageBits - 1) >> pageBits
 				for _, page := range someIndices(rng, count) {
 					where := fmt.Sprintf("%s, %d items, page %d of 2^%d", name, n, page, pageBits)
-					path, leaves := PagePath(v, pageBits, page, hash), PageLeaves(v, pageBits, page, hash)
+					path, leaves := pages.Path(pageBits, page), pages.Leaves(pageBits, page)
 					if !slices.Equal(path, literalJ(pageBits, v, page, hash)) {
 						t.Fatalf("%s: path differs", where)
 					}
 					if !slices.Equal(leaves, literalL(pageBits, v, page, hash)) {
 						t.Fatalf("%s: leaves differ", where)
 					}
-					if !slices.Equal(pages.Path(pageBits, page), path) || !slices.Equal(pages.Leaves(pageBits, page), leaves) {
-						t.Fatalf("%s: Pages differs", where)
-					}
 					if got, ok := RootFromPage(leaves, pageBits, page, path, hash); !ok || got != root {
 						t.Fatalf("%s: gives %v, want %v", where, got, root)
 					}
 				}
-				if PagePath(v, pageBits, count, hash) != nil || PageLeaves(v, pageBits, count, hash) != nil ||
-					pages.Path(pageBits, count) != nil || pages.Leaves(pageBits, count) != nil {
+				if pages.Path(pageBits, count) != nil || pages.Leaves(pageBits, count) != nil {
 					t.Fatalf("%s, %d items: there is a page %d of 2^%d", name, n, count, pageBits)
 				}
 			}
@@ -109,7 +105,7 @@ func TestConstantDepth(t *testing.T) {
 func TestSmallTrees(t *testing.T) {
 	a, b, c := []byte("a"), []byte("bb"), []byte("ccc")
 	h := func(parts ...[]byte) []byte {
-		hash := Blake2b(bytes.Join(parts, nil))
+		hash := Blake2b.sum(bytes.Join(parts, nil))
 		return hash[:]
 	}
 	node, leaf, zero := []byte("node"), []byte("leaf"), make([]byte, 32)
@@ -135,6 +131,9 @@ func TestSmallTrees(t *testing.T) {
 		if got := ConstantDepthRoot(tc.items, Blake2b); !bytes.Equal(got[:], tc.depth) {
 			t.Errorf("%s: M is %v, want %x", tc.name, got, tc.depth)
 		}
+	}
+	if got, want := Root(make([][]byte, 3), Blake2b), h(node, h(node)); !bytes.Equal(got[:], want) {
+		t.Errorf("three items of no length: %v, want %x", got, want)
 	}
 	if Trace([][]byte{a}, 1, Blake2b) != nil || Trace([][]byte{a}, -1, Blake2b) != nil {
 		t.Error("there is a trace of an item that is not there")
@@ -238,17 +237,18 @@ func FuzzRootFromTrace(f *testing.F) {
 func FuzzRootFromPage(f *testing.F) {
 	const pageBits = 2
 	v := items(rand.New(rand.NewPCG(1, 1)), 21, 32)
-	root := ConstantDepthRoot(v, Blake2b)
+	pages := NewPages(v, Blake2b)
+	root := pages.Root()
 	for page := range 6 {
-		f.Add(flat(PageLeaves(v, pageBits, page, Blake2b)), pageBits, page, flat(PagePath(v, pageBits, page, Blake2b)))
+		f.Add(flat(pages.Leaves(pageBits, page)), pageBits, page, flat(pages.Path(pageBits, page)))
 	}
-	f.Fuzz(func(t *testing.T, leafBytes []byte, bits, page int, pathBytes []byte) {
+	f.Fuzz(func(t *testing.T, leafBytes []byte, depth, page int, pathBytes []byte) {
 		leaves, path := chunks(leafBytes), chunks(pathBytes)
-		got, ok := RootFromPage(leaves, bits, page, path, Blake2b)
-		if !ok || got != root || bits != pageBits {
+		got, ok := RootFromPage(leaves, depth, page, path, Blake2b)
+		if !ok || got != root || depth != pageBits {
 			return
 		}
-		want := PageLeaves(v, pageBits, page, Blake2b)
+		want := pages.Leaves(pageBits, page)
 		for i, leaf := range leaves {
 			if i < len(want) && leaf != want[i] || i >= len(want) && leaf != (protocol.Hash{}) {
 				t.Errorf("page %d is proved to hold %v", page, leaves)

@@ -8,32 +8,10 @@ import (
 
 // ConstantDepthRoot returns the root of the constant-depth tree over items: M, GP eq:constantdepthmerkleroot.
 func ConstantDepthRoot[Item ~[]byte](items []Item, hash Hash) protocol.Hash {
-	h := newHasher(hash)
-	return nodeOfHashes(constant(items, &h), &h)
+	return NewPages(items, hash).Root()
 }
 
-// PagePath returns the way from the root to a page of 2^pageBits leaves, from top to bottom: 𝒥 of
-// GP eq:constantdepthsubtreemerklejust. With pageBits 0 a page is a single item. A page out of range gives nil.
-func PagePath[Item ~[]byte](items []Item, pageBits, page int, hash Hash) []protocol.Hash {
-	if !pageExists(len(items), pageBits, page) {
-		return nil
-	}
-	h := newHasher(hash)
-	return pagePath(constant(items, &h), pageBits, page, &h)
-}
-
-// PageLeaves returns the hashed leaves of a page of 2^pageBits items: ℒ of GP eq:constantdepthsubtreemerkleleafpage. A
-// page out of range gives nil.
-func PageLeaves[Item ~[]byte](items []Item, pageBits, page int, hash Hash) []protocol.Hash {
-	if !pageExists(len(items), pageBits, page) {
-		return nil
-	}
-	h := newHasher(hash)
-	first := page << pageBits
-	return leaves(items[first:min(first+1<<pageBits, len(items))], &h, 0)
-}
-
-// Pages holds a constant-depth tree of which the root and all pages are wanted, so that it is hashed once.
+// Pages is a constant-depth tree, from which the root and all pages can be had.
 type Pages struct {
 	levels [][]protocol.Hash // levels[0] is C(v), the last one is the root alone
 	count  int               // items
@@ -41,24 +19,35 @@ type Pages struct {
 
 // NewPages hashes the constant-depth tree over items.
 func NewPages[Item ~[]byte](items []Item, hash Hash) *Pages {
-	h := newHasher(hash)
-	level := constant(items, &h)
-	p := &Pages{levels: [][]protocol.Hash{level}, count: len(items)}
-	for len(level) > 1 {
-		above := make([]protocol.Hash, len(level)/2)
-		for i := range above {
-			above[i] = h.join(nodePrefix, level[2*i][:], level[2*i+1][:])
-		}
-		p.levels = append(p.levels, above)
-		level = above
+	q := queue{hash: hash}
+	size := powerOfTwo(len(items))
+	q.take(size)
+	for _, item := range items {
+		q.add(leafPrefix, item, nil)
 	}
-	return p
+	// C of GP §E.1.2: zero hashes up to a power of two.
+	leaves := q.take(size / 2)[:size]
+	return &Pages{levels: climb(leaves, &q), count: len(items)}
 }
 
-// Root is [ConstantDepthRoot].
+// climb returns the levels of the perfect tree over leaves, which come first.
+func climb(leaves []protocol.Hash, q *queue) [][]protocol.Hash {
+	levels := [][]protocol.Hash{leaves}
+	for level := leaves; len(level) > 1; {
+		for i := 0; i < len(level); i += 2 {
+			q.add(nodePrefix, level[i][:], level[i+1][:])
+		}
+		level = q.take(len(level) / 4)
+		levels = append(levels, level)
+	}
+	return levels
+}
+
+// Root returns the root: M.
 func (p *Pages) Root() protocol.Hash { return p.levels[len(p.levels)-1][0] }
 
-// Path is [PagePath].
+// Path returns the way from the root to a page of 2^pageBits leaves, from top to bottom: 𝒥 of
+// GP eq:constantdepthsubtreemerklejust. With pageBits 0 a page is a single item. A page out of range gives nil.
 func (p *Pages) Path(pageBits, page int) []protocol.Hash {
 	if !pageExists(p.count, pageBits, page) {
 		return nil
@@ -70,7 +59,8 @@ func (p *Pages) Path(pageBits, page int) []protocol.Hash {
 	return path
 }
 
-// Leaves is [PageLeaves]. The result aliases the tree.
+// Leaves returns the hashed leaves of a page of 2^pageBits items: ℒ of GP eq:constantdepthsubtreemerkleleafpage. A
+// page out of range gives nil. The result aliases the tree.
 func (p *Pages) Leaves(pageBits, page int) []protocol.Hash {
 	if !pageExists(p.count, pageBits, page) {
 		return nil
@@ -82,8 +72,7 @@ func (p *Pages) Leaves(pageBits, page int) []protocol.Hash {
 
 // Leaf returns the leaf of item, as it stands in a constant-depth tree.
 func Leaf(item []byte, hash Hash) protocol.Hash {
-	h := newHasher(hash)
-	return h.join(leafPrefix, item, nil)
+	return hash.join(leafPrefix, item, nil)
 }
 
 // RootFromPage returns the root of the constant-depth tree in which the page of 2^pageBits items with these leaves lies
@@ -99,15 +88,15 @@ func RootFromPage(leaves []protocol.Hash, pageBits, page int, path []protocol.Ha
 	if len(path) == 0 {
 		size = powerOfTwo(len(leaves))
 	}
-	h := newHasher(hash)
 	below := make([]protocol.Hash, size)
 	copy(below, leaves)
-	root := nodeOfHashes(below, &h)
+	levels := climb(below, &queue{hash: hash})
+	root := levels[len(levels)-1][0]
 	for i := len(path) - 1; i >= 0; i-- {
 		if page&1 == 0 {
-			root = h.join(nodePrefix, root[:], path[i][:])
+			root = hash.join(nodePrefix, root[:], path[i][:])
 		} else {
-			root = h.join(nodePrefix, path[i][:], root[:])
+			root = hash.join(nodePrefix, path[i][:], root[:])
 		}
 		page >>= 1
 	}
@@ -120,38 +109,6 @@ const maxDepth = 24
 func pageExists(count, pageBits, page int) bool {
 	// The paper lets an index pass that has no items and no use; of an empty sequence there is no page.
 	return pageBits >= 0 && pageBits <= maxDepth && page >= 0 && page <= (count-1)>>pageBits && count > 0
-}
-
-// pagePath is 𝒥 over the hashed and padded leaves.
-func pagePath(leaves []protocol.Hash, pageBits, page int, h *hasher) []protocol.Hash {
-	var path []protocol.Hash
-	index := page << pageBits
-	for len(leaves) > 1<<pageBits {
-		middle := len(leaves) / 2
-		if index < middle {
-			path = append(path, nodeOfHashes(leaves[middle:], h))
-			leaves = leaves[:middle]
-		} else {
-			path = append(path, nodeOfHashes(leaves[:middle], h))
-			leaves, index = leaves[middle:], index-middle
-		}
-	}
-	return path
-}
-
-// constant is C of GP §E.1.2: the hashed leaves, filled up with zero hashes to a power of two.
-func constant[Item ~[]byte](items []Item, h *hasher) []protocol.Hash {
-	size := powerOfTwo(len(items))
-	return leaves(items, h, size-len(items))[:size]
-}
-
-// leaves hashes items with the leaf prefix and leaves room for spare zero hashes.
-func leaves[Item ~[]byte](items []Item, h *hasher, spare int) []protocol.Hash {
-	hashed := make([]protocol.Hash, len(items), len(items)+spare)
-	for i, item := range items {
-		hashed[i] = h.join(leafPrefix, item, nil)
-	}
-	return hashed
 }
 
 // powerOfTwo returns the least one that is not below n.

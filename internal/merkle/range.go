@@ -13,14 +13,13 @@ type Range []Peak
 
 // Append returns the range with leaf appended: 𝒜 of GP eq:mmrappend. The range it is called on does not change.
 func (r Range) Append(leaf protocol.Hash, hash Hash) Range {
-	h := newHasher(hash)
 	post := append(make(Range, 0, len(r)+1), r...)
 	for i := range post {
 		if !post[i].Present {
 			post[i] = Peak{leaf, true}
 			return post
 		}
-		leaf = h.join("", post[i].Hash[:], leaf[:])
+		leaf = hash.join("", post[i].Hash[:], leaf[:])
 		post[i] = Peak{}
 	}
 	return append(post, Peak{leaf, true})
@@ -30,7 +29,6 @@ func (r Range) Append(leaf protocol.Hash, hash Hash) Range {
 // made with.
 func (r Range) SuperPeak() protocol.Hash {
 	var super protocol.Hash
-	h := newHasher(Keccak)
 	first := true
 	for _, peak := range r {
 		switch {
@@ -38,7 +36,7 @@ func (r Range) SuperPeak() protocol.Hash {
 		case first:
 			super, first = peak.Hash, false
 		default:
-			super = h.join(peakPrefix, super[:], peak.Hash[:])
+			super = Keccak.join(peakPrefix, super[:], peak.Hash[:])
 		}
 	}
 	return super

@@ -1,25 +1,27 @@
 package merkle
 
-import "damson/internal/protocol"
+import (
+	"math/bits"
+
+	"damson/internal/protocol"
+)
 
 // Root returns the root of the well-balanced tree over items: M_B, GP eq:simplemerkleroot.
-func Root[Item ~[]byte](items []Item, hash Hash) protocol.Hash {
+func Root[Item ~[]byte](items []Item, hash Hash) (root protocol.Hash) {
 	if len(items) == 1 {
-		return hash(items[0])
+		return hash.sum(items[0])
 	}
-	h := newHasher(hash)
-	var root protocol.Hash
-	copy(root[:], node(items, &h, root[:0]))
+	copy(root[:], node(items, hash))
 	return root
 }
 
 // RootOfHashes is Root for items that are hashes themselves.
 func RootOfHashes(items []protocol.Hash, hash Hash) protocol.Hash {
-	if len(items) == 1 {
-		return hash(items[0][:])
+	blobs := make([][]byte, len(items))
+	for i := range items {
+		blobs[i] = items[i][:]
 	}
-	h := newHasher(hash)
-	return nodeOfHashes(items, &h)
+	return Root(blobs, hash)
 }
 
 // Trace returns the nodes opposite to the way from the root to items[index], from top to bottom: T of GP §E.1. With
@@ -29,15 +31,14 @@ func Trace[Item ~[]byte](items []Item, index int, hash Hash) [][]byte {
 	if index < 0 || index >= len(items) {
 		return nil
 	}
-	h := newHasher(hash)
 	var trace [][]byte
 	for len(items) > 1 {
 		middle := (len(items) + 1) / 2
 		if index < middle {
-			trace = append(trace, node(items[middle:], &h, nil))
+			trace = append(trace, node(items[middle:], hash))
 			items = items[:middle]
 		} else {
-			trace = append(trace, node(items[:middle], &h, nil))
+			trace = append(trace, node(items[:middle], hash))
 			items, index = items[middle:], index-middle
 		}
 	}
@@ -52,7 +53,7 @@ func RootFromTrace(item []byte, index, count int, trace [][]byte, hash Hash) (ro
 		return root, false
 	}
 	if count == 1 {
-		return hash(item), len(trace) == 0
+		return hash.sum(item), len(trace) == 0
 	}
 	// The way down, a bit for each level: whether it goes to the left.
 	var left []bool
@@ -68,45 +69,67 @@ func RootFromTrace(item []byte, index, count int, trace [][]byte, hash Hash) (ro
 	if len(trace) != len(left) {
 		return root, false
 	}
-	h := newHasher(hash)
 	below := item
 	for level := len(left) - 1; level >= 0; level-- {
 		if left[level] {
-			root = h.join(nodePrefix, below, trace[level])
+			root = hash.join(nodePrefix, below, trace[level])
 		} else {
-			root = h.join(nodePrefix, trace[level], below)
+			root = hash.join(nodePrefix, trace[level], below)
 		}
 		below = root[:]
 	}
 	return root, true
 }
 
-// node is N of GP eq:merklenode. The result is a hash, which it appends to to, or an item itself.
-func node[Item ~[]byte](items []Item, h *hasher, to []byte) []byte {
+// node is N of GP eq:merklenode. The result is a hash, or an item itself.
+//
+// Halving keeps the parts of a level equal but for one item. Hence one level above the deepest items every part
+// has one item or two, and from there on the tree is perfect.
+func node[Item ~[]byte](items []Item, hash Hash) []byte {
 	switch len(items) {
 	case 0:
-		return append(to, make([]byte, len(protocol.Hash{}))...)
+		return make([]byte, len(protocol.Hash{}))
 	case 1:
 		return items[0]
 	}
-	middle := (len(items) + 1) / 2
-	var room [2]protocol.Hash
-	left := node(items[:middle], h, room[0][:0])
-	right := node(items[middle:], h, room[1][:0])
-	hash := h.join(nodePrefix, left, right)
-	return append(to, hash[:]...)
+	q := queue{hash: hash}
+	level := bits.Len(uint(len(items)-1)) - 1
+	row := make([][]byte, 1<<level)
+	q.take(len(row))
+	at := 0
+	for i := range row {
+		if partSize(len(items), level, i) == 1 {
+			row[i] = items[at]
+			at++
+		} else {
+			q.add(nodePrefix, items[at], items[at+1])
+			at += 2
+		}
+	}
+	hashed := q.take(len(row) / 2)
+	for i := range row {
+		if partSize(len(items), level, i) == 2 {
+			row[i], hashed = hashed[0][:], hashed[1:]
+		}
+	}
+	for ; len(row) > 1; row = row[:len(row)/2] {
+		for i := 0; i < len(row); i += 2 {
+			q.add(nodePrefix, row[i], row[i+1])
+		}
+		above := q.take(len(row) / 4)
+		for i := range above {
+			row[i] = above[i][:]
+		}
+	}
+	return row[0]
 }
 
-// nodeOfHashes is N of GP eq:merklenode over hashes, where it cannot give anything else than a hash.
-func nodeOfHashes(items []protocol.Hash, h *hasher) protocol.Hash {
-	switch len(items) {
-	case 0:
-		return protocol.Hash{}
-	case 1:
-		return items[0]
+// partSize returns the size of part i from the left after halving count items as often as level says, the first half
+// being the larger one.
+func partSize(count, level, i int) int {
+	for bit := level - 1; bit >= 0; bit-- {
+		count += 1 - i>>bit&1
+		count /= 2
 	}
-	middle := (len(items) + 1) / 2
-	left := nodeOfHashes(items[:middle], h)
-	right := nodeOfHashes(items[middle:], h)
-	return h.join(nodePrefix, left[:], right[:])
+	return count
 }
