@@ -1,0 +1,42 @@
+package safrole
+
+import (
+	"encoding/binary"
+
+	"damson/crypto/blake2b"
+	"damson/internal/block"
+	"damson/internal/protocol"
+	"damson/state"
+)
+
+// outsideIn is Z: the first ticket, the last, the second, the last but one, and so on. GP §6.5.
+func outsideIn(tickets []block.Ticket) []block.Ticket {
+	out := make([]block.Ticket, len(tickets))
+	for i := range out {
+		if i%2 == 0 {
+			out[i] = tickets[i/2]
+		} else {
+			out[i] = tickets[len(tickets)-1-i/2]
+		}
+	}
+	return out
+}
+
+// fallbackKeys is F: a key for each slot, picked by entropy. GP eq:fallbackkeysequence.
+func fallbackKeys(p *protocol.Params, entropy protocol.Hash, active state.Validators) []protocol.BandersnatchKey {
+	keys := make([]protocol.BandersnatchKey, p.EpochLength)
+	for i := range keys {
+		digest := hashPair(entropy, binary.LittleEndian.AppendUint32(nil, uint32(i)))
+		number := binary.LittleEndian.Uint32(digest[:4])
+		keys[i] = active[uint64(number)%uint64(len(active))].Bandersnatch
+	}
+	return keys
+}
+
+// hashPair is the hash of a hash and at most as much that follows it.
+func hashPair(first protocol.Hash, then []byte) protocol.Hash {
+	var both [2 * len(first)]byte
+	copy(both[:], first[:])
+	n := copy(both[len(first):], then)
+	return blake2b.Sum256(both[:len(first)+n])
+}
