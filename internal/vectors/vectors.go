@@ -19,6 +19,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -64,6 +65,20 @@ func Root(tb testing.TB) string {
 // Thorough reports whether tests whose size can be chosen should run at the size of the acceptance points
 // rather than in seconds. `make accept` asks for it.
 func Thorough() bool { return os.Getenv("DAMSON_THOROUGH") != "" }
+
+// Seed returns the seed of what a test chooses at random: $DAMSON_SEED, or 1. A test that fails prints it.
+func Seed(tb testing.TB) uint64 {
+	tb.Helper()
+	text := os.Getenv("DAMSON_SEED")
+	if text == "" {
+		return 1
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		tb.Fatalf("DAMSON_SEED: %v", err)
+	}
+	return seed
+}
 
 func moduleRoot() (string, bool) {
 	dir, err := os.Getwd()
