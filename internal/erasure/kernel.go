@@ -18,12 +18,10 @@ type kernel interface {
 // A scaler multiplies a row by the factor at index i of those that it was prepared for.
 type scaler interface{ scale(row []byte, i int) }
 
-// kernels are all variants in order of preference; the last one runs everywhere.
-var kernels = [...]struct {
+// A variant is a kernel that some CPUs can run.
+type variant struct {
 	enabled *bool
 	build   func(positions int) kernel // for factors below positions
-}{
-	{&always, newGeneric},
 }
 
 var always = true
