@@ -68,7 +68,7 @@ const (
 // StorageKey is C(s, E₄(2³²−1) ⌢ k).
 func StorageKey(s protocol.ServiceID, key []byte) protocol.StateKey {
 	var small [128]byte
-	return serviceKey(s, append(binary.LittleEndian.AppendUint32(small[:0], storagePrefix), key...))
+	return ServiceKey(s, blake2b.Sum256(append(binary.LittleEndian.AppendUint32(small[:0], storagePrefix), key...)))
 }
 
 // PreimageKey is C(s, E₄(2³²−2) ⌢ h).
@@ -76,7 +76,7 @@ func PreimageKey(s protocol.ServiceID, hash protocol.Hash) protocol.StateKey {
 	var h [36]byte
 	binary.LittleEndian.PutUint32(h[:], preimagePrefix)
 	copy(h[4:], hash[:])
-	return serviceKey(s, h[:])
+	return ServiceKey(s, blake2b.Sum256(h[:]))
 }
 
 // RequestKey is C(s, E₄(l) ⌢ h): the request for the preimage of a hash with a length.
@@ -84,12 +84,18 @@ func RequestKey(s protocol.ServiceID, hash protocol.Hash, length uint32) protoco
 	var h [36]byte
 	binary.LittleEndian.PutUint32(h[:], length)
 	copy(h[4:], hash[:])
-	return serviceKey(s, h[:])
+	return ServiceKey(s, blake2b.Sum256(h[:]))
 }
 
-// serviceKey is C(s, h): the service's octets and the hash's first ones, woven.
-func serviceKey(s protocol.ServiceID, h []byte) (k protocol.StateKey) {
-	a := blake2b.Sum256(h)
+// StorageHasher begins the hash for StorageKey, for a key that comes in pieces: the key is to be written to it, and
+// its sum is for ServiceKey.
+func StorageHasher() (h blake2b.Hasher) {
+	h.Write(binary.LittleEndian.AppendUint32(nil, storagePrefix))
+	return h
+}
+
+// ServiceKey is C(s, h) when the hash of h is known: the service's octets and the hash's first ones, woven.
+func ServiceKey(s protocol.ServiceID, a [blake2b.Size]byte) (k protocol.StateKey) {
 	k[0], k[2], k[4], k[6] = byte(s), byte(s>>8), byte(s>>16), byte(s>>24)
 	k[1], k[3], k[5], k[7] = a[0], a[1], a[2], a[3]
 	copy(k[8:], a[4:27])

@@ -1,8 +1,6 @@
 package service
 
 import (
-	"bytes"
-
 	"damson/internal/protocol"
 	"damson/state"
 )
@@ -16,31 +14,12 @@ const (
 	maxRequestSize = 1 + 3*4
 )
 
-// Storage gives the value that a service stores under a key, nil if there is none.
-func (a *Accounts) Storage(id protocol.ServiceID, key []byte) []byte {
-	return a.get(id, state.StorageKey(id, key))
-}
-
-// StorageAt is Storage for a key hashed before.
-func (a *Accounts) StorageAt(id protocol.ServiceID, key protocol.StateKey) []byte {
-	return a.get(id, key)
-}
-
-// SetStorage stores a copy of value under key, or removes what is there if value is empty, and keeps the
-// footprint. It does nothing, and reports false, if the service is not there or its balance is less than the
-// threshold that it would have then.
-func (a *Accounts) SetStorage(p *protocol.Params, id protocol.ServiceID, key, value []byte) bool {
-	change := a.PlanStorage(id, state.StorageKey(id, key), uint64(len(key)), uint64(len(value)))
-	if !change.Affordable(p) {
-		return false
-	}
-	change.Apply(bytes.Clone(value))
-	return true
-}
+// Storage gives the value that a service stores under a key, hashed by state.StorageKey; nil if there is none.
+func (a *Accounts) Storage(id protocol.ServiceID, key protocol.StateKey) []byte { return a.get(id, key) }
 
 // StorageChange is a change to storage before it is made.
 type StorageChange struct {
-	Old []byte // the value now, nil if there is none
+	Old []byte // the value before, nil if there is none
 
 	accounts *Accounts
 	account  *account
@@ -65,7 +44,7 @@ func (a *Accounts) PlanStorage(id protocol.ServiceID, key protocol.StateKey, key
 	return c
 }
 
-// Affordable reports whether the balance covers the threshold after the change.
+// Affordable reports whether the service is there and its balance covers the threshold after the change.
 func (c *StorageChange) Affordable(p *protocol.Params) bool {
 	after := c.account.Account
 	after.Items, after.Octets = c.items, c.octets
