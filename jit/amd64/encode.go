@@ -102,20 +102,27 @@ const (
 
 // Opcodes for [Asm.RegMem]: what a load does to the upper octets is in the name, U for zeroes and S for the sign.
 const (
-	Load8U  = 0xb60f | opTwo
-	Load8S  = 0xbe0f | opTwo | opWide
-	Load16U = 0xb70f | opTwo
-	Load16S = 0xbf0f | opTwo | opWide
-	Load32U = Op(0x8b)
-	Load32S = 0x63 | opWide
-	Load64  = 0x8b | opWide
-	Store8  = 0x88 | opByte
-	Store16 = 0x89 | op66
-	Store32 = Op(0x89)
-	Store64 = 0x89 | opWide
-	Lea32   = Op(0x8d)
-	Lea64   = 0x8d | opWide
+	Load8U   = 0xb60f | opTwo
+	Load8S   = 0xbe0f | opTwo | opWide
+	Load16U  = 0xb70f | opTwo
+	Load16S  = 0xbf0f | opTwo | opWide
+	Load32U  = Op(0x8b)
+	Load32S  = 0x63 | opWide
+	Load64   = 0x8b | opWide
+	Store8   = 0x88 | opByte
+	Store16  = 0x89 | op66
+	Store32  = Op(0x89)
+	Store64  = 0x89 | opWide
+	SubMem64 = 0x2b | opWide
+	Lea32    = Op(0x8d)
+	Lea64    = 0x8d | opWide
 )
+
+// Narrow is the 32-bit form of a 64-bit arithmetic op, and Wide tells which it is.
+func (op Op) Narrow() Op { return op &^ opWide }
+
+// Wide is described with Narrow.
+func (op Op) Wide() bool { return op&opWide != 0 }
 
 // RegReg emits op with two registers.
 func (a *Asm) RegReg(op Op, dst, src Reg) {

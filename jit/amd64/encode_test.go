@@ -171,6 +171,10 @@ func TestShiftsAndUnary(t *testing.T) {
 		}
 	}
 	for d := range Reg(16) {
+		expect(t, "pop "+names64[d], func(a *Asm) { a.PopReg(d) })
+		expect(t, "add "+names64[d]+", 0x7f", func(a *Asm) { a.AddImm(Add64, d, 127) })
+		expect(t, "sub "+names64[d]+", -0x80", func(a *Asm) { a.AddImm(Add64, d, 128) })
+		expect(t, "sub "+names32[d]+", -0x80", func(a *Asm) { a.AddImm(Add32, d, 128) })
 		expect(t, "bswap "+names64[d], func(a *Asm) { a.Bswap(d) })
 		expect(t, "jmp "+names64[d], func(a *Asm) { a.JmpReg(d) })
 	}
@@ -238,6 +242,7 @@ func TestMemory(t *testing.T) {
 		{Load32U, "mov", names32, "dword"},
 		{Load32S, "movsxd", names64, "dword"},
 		{Load64, "mov", names64, "qword"},
+		{SubMem64, "sub", names64, "qword"},
 		{Store8, "mov", names8, "byte"},
 		{Store16, "mov", names16, "word"},
 		{Store32, "mov", names32, "dword"},

@@ -18,6 +18,24 @@ func (a *Asm) RegImm(op Op, dst Reg, imm int32) {
 	a.put(uint64(uint32(imm)), 4)
 }
 
+// AddImm adds imm by op, Add32 or Add64, in the shortest form. The carry flag is undefined.
+func (a *Asm) AddImm(op Op, dst Reg, imm int32) {
+	if imm == 128 { // does not fit an octet, but -128 does
+		a.RegImm(op-Add32+Sub32, dst, -128)
+		return
+	}
+	a.RegImm(op, dst, imm)
+}
+
+// PopReg pops the stack into r.
+func (a *Asm) PopReg(r Reg) {
+	if r >= R8 {
+		a.put(0x41|uint64(0x58|r&7)<<8, 2)
+		return
+	}
+	a.put(uint64(0x58|r), 1)
+}
+
 // MovImm32 sets dst to imm, zero-extended. Flags stay.
 func (a *Asm) MovImm32(dst Reg, imm uint32) {
 	if dst < R8 {

@@ -80,12 +80,12 @@ func selfTest() error {
 	for i := range c.Regs {
 		c.Regs[i] = uint64(i) + 1<<40
 	}
-	c.Regs[0], c.Gas = 0x10000, 1000
+	c.Regs[10], c.Gas = 0x10000, 1000
 	s.Enter(code.Base())
-	if c.Kind != 7 || c.Gas != 990 || c.Regs[12] != 12+1<<40 || s.Bytes()[0x10000] != 1 {
+	if c.Kind != 7 || c.Gas != 990 || c.Regs[12] != 12+1<<40 || s.Bytes()[0x10000] != 5 {
 		return fmt.Errorf("self-test: left guest code with kind %d, gas %d", c.Kind, c.Gas)
 	}
-	c.Regs[0] = 0x20000
+	c.Regs[10] = 0x20000
 	s.Enter(code.Base())
 	if c.Kind != KindFault || c.FaultAt != uint64(s.base)+0x20000 || c.FaultPC != uint64(code.Base())+4 || c.Gas != 980 {
 		return fmt.Errorf("self-test: a fault at %#x was reported as kind %d at %#x", c.FaultPC, c.Kind, c.FaultAt)
@@ -93,7 +93,7 @@ func selfTest() error {
 	return nil
 }
 
-// selfTestCode stores r1 at [r0] and leaves.
+// selfTestCode stores r5 at [r10] and leaves.
 func selfTestCode() []byte {
 	var a asm
 	a.raw(0x49, 0x83, 0xef, 10)             // sub r15, 10

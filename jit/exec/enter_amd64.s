@@ -25,7 +25,7 @@
 // clobbers all registers but RSP and RBP, as ABI0 allows: the caller reloads R14 (g) and X15 after an ABI0 call. The
 // guest never moves RSP, but for one return address.
 //
-// Guest registers: r0..r12 = RAX RBX RDX RSI R14 RBP R13 RDI R8 R9 R10 R11 R12; gas in R15; RCX is scratch.
+// Guest registers: r0..r12 = R12 RBP R9 R10 R11 RBX R14 RDI RSI RDX RAX R8 R13; gas in R15; RCX is scratch.
 TEXT ·enter(SB), NOSPLIT, $8-8
 	MOVQ base+0(FP), DI
 	RDGSBASEQ AX
@@ -36,18 +36,18 @@ TEXT ·enter(SB), NOSPLIT, $8-8
 ready:
 	MOVQ CTX_ENTRY(DI), CX
 	MOVQ CTX_GAS(DI), R15
-	MOVQ (CTX_R0+0)(DI), AX
-	MOVQ (CTX_R0+8)(DI), BX
-	MOVQ (CTX_R0+16)(DI), DX
-	MOVQ (CTX_R0+24)(DI), SI
-	MOVQ (CTX_R0+32)(DI), R14
-	MOVQ (CTX_R0+40)(DI), BP
-	MOVQ (CTX_R0+48)(DI), R13
-	MOVQ (CTX_R0+64)(DI), R8
-	MOVQ (CTX_R0+72)(DI), R9
-	MOVQ (CTX_R0+80)(DI), R10
-	MOVQ (CTX_R0+88)(DI), R11
-	MOVQ (CTX_R0+96)(DI), R12
+	MOVQ (CTX_R0+0)(DI), R12
+	MOVQ (CTX_R0+8)(DI), BP
+	MOVQ (CTX_R0+16)(DI), R9
+	MOVQ (CTX_R0+24)(DI), R10
+	MOVQ (CTX_R0+32)(DI), R11
+	MOVQ (CTX_R0+40)(DI), BX
+	MOVQ (CTX_R0+48)(DI), R14
+	MOVQ (CTX_R0+64)(DI), SI
+	MOVQ (CTX_R0+72)(DI), DX
+	MOVQ (CTX_R0+80)(DI), AX
+	MOVQ (CTX_R0+88)(DI), R8
+	MOVQ (CTX_R0+96)(DI), R13
 	MOVQ (CTX_R0+56)(DI), DI
 	CALL CX
 	RET
@@ -56,19 +56,19 @@ ready:
 TEXT ·exitStub(SB), NOSPLIT|NOFRAME, $0
 	RDGSBASEQ CX
 	MOVQ R15, CTX_GAS(CX)
-	MOVQ AX, (CTX_R0+0)(CX)
-	MOVQ BX, (CTX_R0+8)(CX)
-	MOVQ DX, (CTX_R0+16)(CX)
-	MOVQ SI, (CTX_R0+24)(CX)
-	MOVQ R14, (CTX_R0+32)(CX)
-	MOVQ BP, (CTX_R0+40)(CX)
-	MOVQ R13, (CTX_R0+48)(CX)
+	MOVQ R12, (CTX_R0+0)(CX)
+	MOVQ BP, (CTX_R0+8)(CX)
+	MOVQ R9, (CTX_R0+16)(CX)
+	MOVQ R10, (CTX_R0+24)(CX)
+	MOVQ R11, (CTX_R0+32)(CX)
+	MOVQ BX, (CTX_R0+40)(CX)
+	MOVQ R14, (CTX_R0+48)(CX)
 	MOVQ DI, (CTX_R0+56)(CX)
-	MOVQ R8, (CTX_R0+64)(CX)
-	MOVQ R9, (CTX_R0+72)(CX)
-	MOVQ R10, (CTX_R0+80)(CX)
-	MOVQ R11, (CTX_R0+88)(CX)
-	MOVQ R12, (CTX_R0+96)(CX)
+	MOVQ SI, (CTX_R0+64)(CX)
+	MOVQ DX, (CTX_R0+72)(CX)
+	MOVQ AX, (CTX_R0+80)(CX)
+	MOVQ R8, (CTX_R0+88)(CX)
+	MOVQ R13, (CTX_R0+96)(CX)
 	RET
 
 // faultStub is where a guest goes on after the handler below has seen it fault.

@@ -140,7 +140,7 @@ func BenchmarkEnter(b *testing.B) {
 	}
 	defer code.Free()
 	s.Protect(16, 1, ReadWrite)
-	s.Context().Regs[0] = 0x10000
+	s.Context().Regs[10] = 0x10000
 	for b.Loop() {
 		s.Enter(code.Base())
 	}

@@ -51,3 +51,6 @@ func (*Space) Discard(_, _ uint32) {}
 
 // Reset is described with Close.
 func (*Space) Reset() {}
+
+// Pages is described with Close.
+func (*Space) Pages() int { return 0 }

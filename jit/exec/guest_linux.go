@@ -192,3 +192,12 @@ func (s *Space) join(i, j int) {
 		i++
 	}
 }
+
+// Pages is how many pages are open.
+func (s *Space) Pages() int {
+	n := 0
+	for _, r := range s.regions {
+		n += int(r.to - r.from)
+	}
+	return n
+}

@@ -1,0 +1,141 @@
+package jit
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"sync"
+
+	"damson/internal/invariants"
+	"damson/internal/pvm"
+	"damson/jit/exec"
+)
+
+// code is a program as machine code.
+type code struct {
+	program  *pvm.Program
+	labels   []uint32 // by instruction: where its block begins in the code, or 0
+	sites    []site   // by place in the code
+	gasStubs uint32   // where the calls of stubGas begin, one for each block
+	native   *exec.Code
+	size     int // octets of native
+
+	fallback func() pvm.Stepper // the interpreter's idea of the program, made when it is first needed
+}
+
+// slice is how much gas guest code gets at a time. The preemption signal makes it yield long before; this bounds it
+// where there are no such signals.
+const slice = 1 << 20
+
+// Run is Ψ. GP §A.1.
+func (c *code) Run(m *pvm.Machine) pvm.Exit {
+	g, ok := m.Mem.Backing().(*guest)
+	for ok && g.space.Exact() {
+		i, ok := c.program.Index(m.PC)
+		if !ok || c.labels[i] == 0 {
+			if exit, stopped := c.fallback().RunToBlock(m); stopped {
+				return exit
+			}
+			continue
+		}
+		if exit, stopped := c.enter(m, g.space, i); stopped {
+			runtime.KeepAlive(c)
+			return exit
+		}
+	}
+	return c.fallback().Run(m)
+}
+
+// enter runs machine code from the block that begins with instruction i, and deals with how it is left.
+func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
+	ctx, base, budget := s.Context(), uint64(c.native.Base()), int64(slice)
+	ctx.Regs = m.Regs
+	for {
+		given := min(m.Gas, budget)
+		ctx.Gas, ctx.Kind = given, kindHost
+		s.Enter(uintptr(base) + uintptr(c.labels[i]))
+		left := m.Gas - given + ctx.Gas
+		if ctx.Nudged != 0 { // Enter, when called, is where the goroutine yields
+			left += exec.Nudge
+			ctx.Nudged = 0
+		}
+		m.Gas = left
+		switch ctx.Kind {
+		case kindHost:
+			m.Regs = ctx.Regs
+			i = uint32(ctx.Site)
+			m.PC = c.program.PC(i + 1)
+			return pvm.Exit{Reason: pvm.HostCall, Arg: c.program.Insts[i].X}, true
+		case kindGas:
+			b := c.program.Blocks[(uint32(ctx.Site-base)-c.gasStubs)/gasStubSize-1]
+			m.Gas += int64(b.Cost)
+			if i = b.First; m.Gas >= int64(b.Cost) { // the slice has ended, not the gas
+				budget = max(slice, 2*int64(b.Cost))
+				continue
+			}
+			m.Regs = ctx.Regs
+			m.PC = c.program.PC(i)
+			return c.fallback().RunToBlock(m)
+		case kindStep:
+			return c.step(m, ctx, c.site(uint32(ctx.Site-base)))
+		default:
+			return c.fault(m, ctx, s)
+		}
+	}
+}
+
+// site finds what is noted of a place in the code.
+func (c *code) site(at uint32) site {
+	i, ok := slices.BinarySearchFunc(c.sites, at, func(s site, at uint32) int { return cmp.Compare(s.at, at) })
+	if !ok {
+		invariants.Fail("jit: no instruction belongs to octet %#x of the code", at)
+	}
+	return c.sites[i]
+}
+
+// step lets the interpreter take over at an instruction inside a block: it undoes the payment for the rest of the block
+// and makes the registers what they should be.
+func (c *code) step(m *pvm.Machine, ctx *exec.Context, at site) (pvm.Exit, bool) {
+	n, found := slices.BinarySearchFunc(c.program.Blocks, at.inst, func(b pvm.Block, i uint32) int { return cmp.Compare(b.First, i) })
+	if !found {
+		n--
+	}
+	b := c.program.Blocks[n]
+	m.Gas += int64(b.Cost) - int64(at.inst-b.First)*pvm.Cost
+	m.Regs = ctx.Regs
+	for r := range m.Regs {
+		if at.pending&bit(hostRegs[r]) != 0 {
+			m.Regs[r] = uint64(int64(int32(m.Regs[r])))
+		}
+	}
+	m.PC = c.program.PC(at.inst)
+	return c.fallback().RunToBlock(m)
+}
+
+// fault lets the interpreter repeat the access that the hardware refused, which tells exactly how the run ends.
+func (c *code) fault(m *pvm.Machine, ctx *exec.Context, s *exec.Space) (pvm.Exit, bool) {
+	at := c.site(uint32(ctx.FaultPC - uint64(c.native.Base())))
+	pc := c.program.PC(at.inst)
+	exit, stopped := c.step(m, ctx, at)
+	fits := exit.Reason == pvm.PageFault || exit.Reason == pvm.Panic || exit.Reason == pvm.OutOfGas
+	if !stopped || m.PC != pc || !fits || ctx.FaultAt-uint64(s.Base()) > exec.GuestSize+exec.PageSize {
+		invariants.Fail("jit: a fault at %#x, guest address %#x, pc %d, is none by the rules: %v %d, pc %d",
+			ctx.FaultPC, ctx.FaultAt-uint64(s.Base()), pc, exit.Reason, exit.Arg, m.PC)
+	}
+	return exit, true
+}
+
+// newFallback makes the function that hands out the interpreter's code, once.
+func newFallback(e pvm.Engine, p *pvm.Program) func() pvm.Stepper {
+	return sync.OnceValue(func() pvm.Stepper {
+		c, err := e.Compile(p)
+		if err != nil {
+			invariants.Fail("jit: the fallback engine refuses a program: %v", err)
+		}
+		s, ok := c.(pvm.Stepper)
+		if !ok {
+			invariants.Fail("jit: the fallback engine cannot step")
+		}
+		return s
+	})
+}

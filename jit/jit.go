@@ -1,0 +1,81 @@
+// Package jit makes machine code of programs: the recompiling engine. GP §A.
+//
+// A whole program is lowered in one pass (lower.go and its neighbours, an opcode at a time, each block of it beginning
+// with paying for all of it), published as executable memory by package exec, and entered where a block begins.
+// Whatever is rare or ends a run (traps, faults, gas that ends inside a block, counters inside a block) is left to the
+// interpreter, which is handed in as an engine: machine code only ever has to be right about what goes on.
+//
+// RATIONALE.md says why it is safe to run such code in a Go process.
+package jit
+
+import (
+	"runtime"
+	"sync"
+
+	"damson/internal/pvm"
+	"damson/jit/exec"
+)
+
+// Options configures New. The zero value is fit for production.
+type Options struct {
+	CacheBytes int64 // bound on what is kept of compiled programs; 0 means 256 MiB
+	Spaces     int   // bound on idle memories that are kept; 0 means 64
+}
+
+// Engine recompiles programs.
+type Engine struct {
+	fallback pvm.Engine
+	cache    cache
+	spaces   spaces
+	lowerers sync.Pool
+}
+
+// New returns a recompiler, or an error that says why this process cannot have one (exec.ErrUnavailable). What it cannot
+// or need not recompile is run by fallback, whose code must be a pvm.Stepper.
+func New(fallback pvm.Engine, o Options) (*Engine, error) {
+	if err := exec.Available(); err != nil {
+		return nil, err
+	}
+	e := &Engine{fallback: fallback}
+	e.cache.init(o.CacheBytes)
+	e.spaces.init(o.Spaces)
+	e.lowerers.New = func() any { return new(lowerer) }
+	return e, nil
+}
+
+// Compile implements pvm.Engine. A program that was compiled not long ago, by content, costs nothing but a look.
+func (e *Engine) Compile(p *pvm.Program) (pvm.Code, error) {
+	return e.cache.get(p, func() (pvm.Code, int) {
+		c, err := e.recompile(p)
+		if err != nil { // too large, or no room: that is no reason not to run it
+			c, err := e.fallback.Compile(p)
+			if err != nil {
+				return nil, 0
+			}
+			return c, p.Size()
+		}
+		return c, c.size + p.Size() + 4*len(c.labels) + 12*len(c.sites)
+	})
+}
+
+// recompile makes machine code of a program.
+func (e *Engine) recompile(p *pvm.Program) (*code, error) {
+	l := e.lowerers.Get().(*lowerer)
+	defer e.lowerers.Put(l)
+	if err := l.lower(p); err != nil {
+		return nil, err
+	}
+	c, err := l.publish(p)
+	if err != nil {
+		return nil, err
+	}
+	l.labels, l.insts = nil, nil
+	c.fallback = newFallback(e.fallback, p)
+	runtime.AddCleanup(c, func(native *exec.Code) { native.Free() }, c.native)
+	return c, nil
+}
+
+// NewMemory implements pvm.Engine.
+func (e *Engine) NewMemory() *pvm.Memory { return e.spaces.get() }
+
+var _ pvm.Engine = (*Engine)(nil)
