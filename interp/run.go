@@ -79,7 +79,7 @@ func (c *code) RunToBlock(m *pvm.Machine) (pvm.Exit, bool) {
 func (c *code) run(m *pvm.Machine, start uint32) pvm.Exit {
 	var regs [16]uint64
 	copy(regs[:], m.Regs[:])
-	insts, jumps, mem := c.insts, c.program.JumpTable, m.Mem
+	insts, mem := c.insts, m.Mem
 	gas := m.Gas
 	pc := uint(start)
 blocks:
@@ -87,17 +87,19 @@ blocks:
 		if cost := int64(insts[pc].rest); cost <= gas {
 			gas -= cost
 		fast:
-			for {
+			for ; ; pc++ {
 				in := &insts[pc]
-				pc++
 				switch in.op {
-				default:
+				default: // opStep, and what step does well enough
+					break fast
+				case uint8(pvm.Trap):
 					break fast
 				case uint8(pvm.Fallthrough):
+					pc++
 					continue blocks
 				case uint8(pvm.Ecalli):
 					m.Regs = [pvm.Registers]uint64(regs[:])
-					m.Gas, m.PC = gas, c.program.PC(uint32(pc))
+					m.Gas, m.PC = gas, c.program.PC(uint32(pc)+1)
 					return pvm.Exit{Reason: pvm.HostCall, Arg: uint64(int64(in.x))}
 				case uint8(pvm.LoadImm64):
 					regs[in.a&15] = uint64(uint32(in.x)) | uint64(in.y)<<32
@@ -133,6 +135,7 @@ blocks:
 					pc = uint(in.y)
 					continue blocks
 				case uint8(pvm.JumpInd):
+					jumps := c.program.JumpTable
 					to := uint32(regs[in.a&15] + uint64(int64(in.x)))
 					if i := to/2 - 1; to%2 == 0 && i < uint32(len(jumps)) && jumps[i] != pvm.NoTarget {
 						pc = uint(jumps[i])
@@ -253,59 +256,79 @@ blocks:
 				case uint8(pvm.BranchEqImm):
 					if regs[in.a&15] == uint64(int64(in.x)) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchNeImm):
 					if regs[in.a&15] != uint64(int64(in.x)) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchLtUImm):
 					if regs[in.a&15] < uint64(int64(in.x)) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchLeUImm):
 					if regs[in.a&15] <= uint64(int64(in.x)) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchGeUImm):
 					if regs[in.a&15] >= uint64(int64(in.x)) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchGtUImm):
 					if regs[in.a&15] > uint64(int64(in.x)) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchLtSImm):
 					if int64(regs[in.a&15]) < int64(uint64(int64(in.x))) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchLeSImm):
 					if int64(regs[in.a&15]) <= int64(uint64(int64(in.x))) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchGeSImm):
 					if int64(regs[in.a&15]) >= int64(uint64(int64(in.x))) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchGtSImm):
 					if int64(regs[in.a&15]) > int64(uint64(int64(in.x))) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.MoveReg):
 					regs[in.d&15] = regs[in.a&15]
 				case uint8(pvm.CountSetBits64):
-					regs[in.d&15] = uint64(bits.OnesCount64(regs[in.a&15]))
+					regs[in.d&15] = popcount(regs[in.a&15])
 				case uint8(pvm.CountSetBits32):
-					regs[in.d&15] = uint64(bits.OnesCount32(uint32(regs[in.a&15])))
+					regs[in.d&15] = popcount(uint64(uint32(regs[in.a&15])))
 				case uint8(pvm.LeadingZeroBits64):
 					regs[in.d&15] = uint64(bits.LeadingZeros64(regs[in.a&15]))
 				case uint8(pvm.LeadingZeroBits32):
@@ -468,34 +491,47 @@ blocks:
 				case uint8(pvm.BranchEq):
 					if regs[in.a&15] == regs[in.b&15] {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchNe):
 					if regs[in.a&15] != regs[in.b&15] {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchLtU):
 					if regs[in.a&15] < regs[in.b&15] {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchLtS):
 					if int64(regs[in.a&15]) < int64(regs[in.b&15]) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchGeU):
 					if regs[in.a&15] >= regs[in.b&15] {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.BranchGeS):
 					if int64(regs[in.a&15]) >= int64(regs[in.b&15]) {
 						pc = uint(in.y)
+					} else {
+						pc++
 					}
 					continue blocks
 				case uint8(pvm.LoadImmJumpInd):
+					jumps := c.program.JumpTable
 					to := uint32(regs[in.b&15] + uint64(int64(int32(in.y))))
 					if i := to/2 - 1; to%2 == 0 && i < uint32(len(jumps)) && jumps[i] != pvm.NoTarget {
 						regs[in.a&15] = uint64(int64(in.x))
@@ -591,7 +627,6 @@ blocks:
 					regs[in.d&15] = min(regs[in.a&15], regs[in.b&15])
 				}
 			}
-			pc--
 			gas += int64(insts[pc].rest)
 		}
 		m.Regs, m.Gas = [pvm.Registers]uint64(regs[:]), gas
