@@ -1,7 +1,7 @@
 // Package blake2b is BLAKE2b-256 without a key, the hash function ℋ of GP §3.8.1.
 //
 // [Sum256] hashes one message, [Sum256Parts] and [Hasher] hash one that lies in pieces, without
-// allocating. [SumNodes] and [SumMany] hash many messages of equal length: that is the call behind which
+// allocating. [SumNodes], [SumMany] and [SumEach] hash many messages of equal length: that is the call behind which
 // several lanes of a vector unit work at once, so whoever has a level of a tree to hash should use it.
 package blake2b
 
@@ -62,8 +62,26 @@ func SumMany(out [][Size]byte, data []byte, size int) {
 		return
 	}
 	n := min(len(out), len(data)/size)
-	for i := sumManyWide(out[:n], data[:n*size], size); i < n; i++ {
-		out[i] = Sum256(data[i*size : (i+1)*size])
+	var group [64][]byte // a multiple of the lanes
+	for i := 0; i < n; i += len(group) {
+		messages := group[:min(len(group), n-i)]
+		for j := range messages {
+			messages[j] = data[(i+j)*size : (i+j+1)*size]
+		}
+		SumEach(out[i:], messages)
+	}
+}
+
+// SumEach writes the hash of messages[i] to out[i]. Neighbours of equal length are hashed together. It stops where either is
+// exhausted.
+func SumEach(out [][Size]byte, messages [][]byte) {
+	for n := min(len(out), len(messages)); n > 0; n = len(messages) {
+		done := sumEachWide(out[:n], messages[:n])
+		if done < n {
+			out[done] = Sum256(messages[done])
+			done++
+		}
+		out, messages = out[done:], messages[done:n]
 	}
 }
 

@@ -88,6 +88,32 @@ func TestMany(t *testing.T) {
 	})
 }
 
+func TestEach(t *testing.T) {
+	impl.TestAll(t, "blake2b", func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		for range 300 {
+			messages := make([][]byte, rng.IntN(40))
+			size := rng.IntN(400)
+			for i := range messages {
+				if rng.IntN(20) == 0 {
+					size = rng.IntN(400)
+				}
+				messages[i] = random(rng, size)
+			}
+			out := make([][Size]byte, len(messages)+1)
+			SumEach(out, messages)
+			for i, message := range messages {
+				if want := xblake2b.Sum256(message); out[i] != want {
+					t.Fatalf("message %d of %d, %d octets: %x, want %x", i, len(messages), len(message), out[i], want)
+				}
+			}
+			if out[len(messages)] != [Size]byte{} {
+				t.Fatal("wrote beyond the last")
+			}
+		}
+	})
+}
+
 func TestNoAllocation(t *testing.T) {
 	a, b := make([]byte, 40), make([]byte, 4000)
 	nodes, out := make([][NodeSize]byte, 19), make([][Size]byte, 19)

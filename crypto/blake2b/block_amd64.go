@@ -4,6 +4,7 @@ package blake2b
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"golang.org/x/sys/cpu"
 
@@ -22,8 +23,8 @@ func init() {
 	impl.Register("blake2b", "avx2", &useAVX2)
 }
 
-// SAFETY: the assembly reads and writes just what its pointers point to, the compressions 128 octets at each of 8 or 4
-// places that are stride apart. It keeps no pointer.
+// SAFETY: the assembly reads and writes just what its pointers point to; of each message the compressions read the 128 octets
+// from at on; one without octets is never read. It keeps no pointer.
 
 //go:noescape
 func nodes512(out *[8][Size]byte, nodes *[8][NodeSize]byte)
@@ -32,10 +33,10 @@ func nodes512(out *[8][Size]byte, nodes *[8][NodeSize]byte)
 func nodes256(out *[4][Size]byte, nodes *[4][NodeSize]byte)
 
 //go:noescape
-func compress512(state *[8][8]uint64, block *byte, stride int, length, final uint64)
+func compress512(state *[8][8]uint64, messages *[8]*byte, at int, length, final uint64)
 
 //go:noescape
-func compress256(state *[8][4]uint64, block *byte, stride int, length, final uint64)
+func compress256(state *[8][4]uint64, messages *[4]*byte, at int, length, final uint64)
 
 // sumNodesWide hashes nodes several at a time and returns how many it has done. out and nodes are of one length.
 func sumNodesWide(out [][Size]byte, nodes [][NodeSize]byte) int {
@@ -68,38 +69,53 @@ func sumNodesWide(out [][Size]byte, nodes [][NodeSize]byte) int {
 	return i
 }
 
-// sumManyWide hashes messages several at a time and returns how many it has done. data holds as many as out.
-func sumManyWide(out [][Size]byte, data []byte, size int) int {
-	n, i := len(out), 0
+// sumEachWide hashes messages several at a time, as far as neighbours are of one length, and returns how many it has done.
+// out and messages are of one length.
+func sumEachWide(out [][Size]byte, messages [][]byte) int {
+	n, i := len(messages), 0
 	if useAVX512 {
-		for ; n-i >= 8; i += 8 {
-			many512(out[i:i+8], data[i*size:(i+8)*size], size)
+		for ; n-i >= 8 && equalLengths(messages[i:i+8]); i += 8 {
+			each512(out[i:i+8], messages[i:i+8])
 		}
 	}
 	if useAVX2 {
-		for ; n-i >= 4; i += 4 {
-			many256(out[i:i+4], data[i*size:(i+4)*size], size)
+		for ; n-i >= 4 && equalLengths(messages[i:i+4]); i += 4 {
+			each256(out[i:i+4], messages[i:i+4])
 		}
 	}
 	return i
 }
 
-func many512(out [][Size]byte, data []byte, size int) {
+func equalLengths(messages [][]byte) bool {
+	for _, m := range messages {
+		if len(m) != len(messages[0]) {
+			return false
+		}
+	}
+	return true
+}
+
+func each512(out [][Size]byte, messages [][]byte) {
 	var state [8][8]uint64
 	for word, v := range initial {
 		for lane := range state[word] {
 			state[word][lane] = v
 		}
 	}
-	at := 0
+	var from [8]*byte
+	for lane := range from {
+		from[lane] = unsafe.SliceData(messages[lane])
+	}
+	size, at := len(messages[0]), 0
 	for ; size-at > BlockSize; at += BlockSize {
-		compress512(&state, &data[at], size, uint64(at+BlockSize), 0)
+		compress512(&state, &from, at, uint64(at+BlockSize), 0)
 	}
 	var last [8][BlockSize]byte
 	for lane := range last {
-		copy(last[lane][:], data[lane*size+at:(lane+1)*size])
+		copy(last[lane][:], messages[lane][at:])
+		from[lane] = &last[lane][0]
 	}
-	compress512(&state, &last[0][0], BlockSize, uint64(size), ^uint64(0))
+	compress512(&state, &from, 0, uint64(size), ^uint64(0))
 	for lane := range out {
 		for word := range Size / 8 {
 			binary.LittleEndian.PutUint64(out[lane][8*word:], state[word][lane])
@@ -107,22 +123,27 @@ func many512(out [][Size]byte, data []byte, size int) {
 	}
 }
 
-func many256(out [][Size]byte, data []byte, size int) {
+func each256(out [][Size]byte, messages [][]byte) {
 	var state [8][4]uint64
 	for word, v := range initial {
 		for lane := range state[word] {
 			state[word][lane] = v
 		}
 	}
-	at := 0
+	var from [4]*byte
+	for lane := range from {
+		from[lane] = unsafe.SliceData(messages[lane])
+	}
+	size, at := len(messages[0]), 0
 	for ; size-at > BlockSize; at += BlockSize {
-		compress256(&state, &data[at], size, uint64(at+BlockSize), 0)
+		compress256(&state, &from, at, uint64(at+BlockSize), 0)
 	}
 	var last [4][BlockSize]byte
 	for lane := range last {
-		copy(last[lane][:], data[lane*size+at:(lane+1)*size])
+		copy(last[lane][:], messages[lane][at:])
+		from[lane] = &last[lane][0]
 	}
-	compress256(&state, &last[0][0], BlockSize, uint64(size), ^uint64(0))
+	compress256(&state, &from, 0, uint64(size), ^uint64(0))
 	for lane := range out {
 		for word := range Size / 8 {
 			binary.LittleEndian.PutUint64(out[lane][8*word:], state[word][lane])

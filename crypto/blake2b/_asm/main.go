@@ -180,19 +180,16 @@ func nodes512() {
 }
 
 func compress512() {
-	line("// func compress512(state *[8][8]uint64, block *byte, stride int, length, final uint64)")
+	line("// func compress512(state *[8][8]uint64, messages *[8]*byte, at int, length, final uint64)")
 	line("// Requires: AVX512F")
 	line("TEXT ·compress512(SB), NOSPLIT, $0-40")
 	p("MOVQ state+0(FP), DI")
-	p("MOVQ block+8(FP), SI")
-	p("MOVQ stride+16(FP), DX")
+	p("MOVQ messages+8(FP), SI")
+	p("MOVQ at+16(FP), DX")
 	for half := range 2 {
-		p("MOVQ SI, AX")
 		for i := range 8 {
-			p("VMOVDQU64 %d(AX), Z%d", 64*half, i)
-			if i < 7 {
-				p("ADDQ DX, AX")
-			}
+			p("MOVQ %d(SI), AX", 8*i)
+			p("VMOVDQU64 %d(AX)(DX*1), Z%d", 64*half, i)
 		}
 		transpose512(8 * half)
 	}
@@ -331,17 +328,17 @@ func nodes256() {
 }
 
 func compress256() {
-	line("// func compress256(state *[8][4]uint64, block *byte, stride int, length, final uint64)")
+	line("// func compress256(state *[8][4]uint64, messages *[4]*byte, at int, length, final uint64)")
 	line("// Requires: AVX2")
 	line("TEXT ·compress256(SB), 0, $576-40")
 	p("MOVQ state+0(FP), DI")
-	p("MOVQ block+8(FP), SI")
-	p("MOVQ stride+16(FP), DX")
-	p("LEAQ (DX)(DX*2), BX")
+	p("MOVQ messages+8(FP), SI")
+	p("MOVQ at+16(FP), DX")
 	align256()
 	for quarter := range 4 {
-		for i, at := range []string{"(SI)", "(SI)(DX*1)", "(SI)(DX*2)", "(SI)(BX*1)"} {
-			p("VMOVDQU %d%s, Y%d", 32*quarter, at, i)
+		for i := range 4 {
+			p("MOVQ %d(SI), BX", 8*i)
+			p("VMOVDQU %d(BX)(DX*1), Y%d", 32*quarter, i)
 		}
 		transpose256(4 * quarter)
 	}
