@@ -25,29 +25,37 @@ type ValidatorActivity struct {
 
 // CoreActivity counts what happened on a core in a block.
 type CoreActivity struct {
-	DataLoad       uint32       // d, octets written to the availability system
-	Popularity     uint16       // p, assurances
-	Imports        uint16       // i, segments
-	Extrinsics     uint16       // x
-	ExtrinsicsSize uint32       // z, octets
-	Exports        uint16       // e, segments
-	BundleSize     uint32       // l, octets
+	DataLoad       uint64       // d, octets written to the availability system
+	Popularity     uint64       // p, assurances
+	Imports        uint64       // i, segments
+	Extrinsics     uint64       // x
+	ExtrinsicsSize uint64       // z, octets
+	Exports        uint64       // e, segments
+	BundleSize     uint64       // l, octets
 	GasUsed        protocol.Gas // u
 }
 
 // ServiceActivity counts what happened for a service in a block.
 type ServiceActivity struct {
 	Service         protocol.ServiceID
-	Provided        uint16 // p₀, preimages
-	ProvidedSize    uint32 // p₁, octets
-	Refinements     uint32 // r₀, work digests
+	Provided        uint64 // p₀, preimages
+	ProvidedSize    uint64 // p₁, octets
+	Refinements     uint64 // r₀, work digests
 	RefinementGas   protocol.Gas
-	Imports         uint32 // i
-	Extrinsics      uint32 // x
-	ExtrinsicsSize  uint32 // z
-	Exports         uint32 // e
-	Accumulations   uint32 // a₀, work digests
+	Imports         uint64 // i
+	Extrinsics      uint64 // x
+	ExtrinsicsSize  uint64 // z
+	Exports         uint64 // e
+	Accumulations   uint64 // a₀, work digests
 	AccumulationGas protocol.Gas
+}
+
+// AccumulationActivity is an entry of S: what the accumulation of a block did for a service.
+// GP eq:accumulationstatisticsspec.
+type AccumulationActivity struct {
+	Service protocol.ServiceID
+	Gas     protocol.Gas // used
+	Digests uint64       // accumulated
 }
 
 // DecodeActivity reads C(13).
@@ -80,13 +88,13 @@ func DecodeCoreActivity(d *codec.Decoder, p *protocol.Params) []CoreActivity {
 	list := make([]CoreActivity, p.Cores)
 	for i := range list {
 		c := &list[i]
-		c.DataLoad = uint32(d.NaturalUpTo(1<<32 - 1))
-		c.Popularity = uint16(d.NaturalUpTo(1<<16 - 1))
-		c.Imports = uint16(d.NaturalUpTo(1<<16 - 1))
-		c.Extrinsics = uint16(d.NaturalUpTo(1<<16 - 1))
-		c.ExtrinsicsSize = uint32(d.NaturalUpTo(1<<32 - 1))
-		c.Exports = uint16(d.NaturalUpTo(1<<16 - 1))
-		c.BundleSize = uint32(d.NaturalUpTo(1<<32 - 1))
+		c.DataLoad = d.Natural()
+		c.Popularity = d.Natural()
+		c.Imports = d.Natural()
+		c.Extrinsics = d.Natural()
+		c.ExtrinsicsSize = d.Natural()
+		c.Exports = d.Natural()
+		c.BundleSize = d.Natural()
 		c.GasUsed = protocol.Gas(d.Natural())
 	}
 	return list
@@ -98,15 +106,15 @@ func DecodeServiceActivity(d *codec.Decoder) []ServiceActivity {
 	for i := range list {
 		s := &list[i]
 		s.Service = protocol.ServiceID(d.U32())
-		s.Provided = uint16(d.NaturalUpTo(1<<16 - 1))
-		s.ProvidedSize = uint32(d.NaturalUpTo(1<<32 - 1))
-		s.Refinements = uint32(d.NaturalUpTo(1<<32 - 1))
+		s.Provided = d.Natural()
+		s.ProvidedSize = d.Natural()
+		s.Refinements = d.Natural()
 		s.RefinementGas = protocol.Gas(d.Natural())
-		s.Imports = uint32(d.NaturalUpTo(1<<32 - 1))
-		s.Extrinsics = uint32(d.NaturalUpTo(1<<32 - 1))
-		s.ExtrinsicsSize = uint32(d.NaturalUpTo(1<<32 - 1))
-		s.Exports = uint32(d.NaturalUpTo(1<<32 - 1))
-		s.Accumulations = uint32(d.NaturalUpTo(1<<32 - 1))
+		s.Imports = d.Natural()
+		s.Extrinsics = d.Natural()
+		s.ExtrinsicsSize = d.Natural()
+		s.Exports = d.Natural()
+		s.Accumulations = d.Natural()
 		s.AccumulationGas = protocol.Gas(d.Natural())
 	}
 	return list
@@ -119,8 +127,8 @@ func (a *Activity) AppendTo(b []byte) []byte {
 	for i := range a.Cores {
 		c := &a.Cores[i]
 		for _, v := range [...]uint64{
-			uint64(c.DataLoad), uint64(c.Popularity), uint64(c.Imports), uint64(c.Extrinsics),
-			uint64(c.ExtrinsicsSize), uint64(c.Exports), uint64(c.BundleSize), uint64(c.GasUsed),
+			c.DataLoad, c.Popularity, c.Imports, c.Extrinsics,
+			c.ExtrinsicsSize, c.Exports, c.BundleSize, uint64(c.GasUsed),
 		} {
 			b = codec.AppendNatural(b, v)
 		}
@@ -130,9 +138,8 @@ func (a *Activity) AppendTo(b []byte) []byte {
 		s := &a.Services[i]
 		b = codec.AppendU32(b, uint32(s.Service))
 		for _, v := range [...]uint64{
-			uint64(s.Provided), uint64(s.ProvidedSize), uint64(s.Refinements), uint64(s.RefinementGas),
-			uint64(s.Imports), uint64(s.Extrinsics), uint64(s.ExtrinsicsSize), uint64(s.Exports),
-			uint64(s.Accumulations), uint64(s.AccumulationGas),
+			s.Provided, s.ProvidedSize, s.Refinements, uint64(s.RefinementGas),
+			s.Imports, s.Extrinsics, s.ExtrinsicsSize, s.Exports, s.Accumulations, uint64(s.AccumulationGas),
 		} {
 			b = codec.AppendNatural(b, v)
 		}
