@@ -1,53 +1,12 @@
 package erasure
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 
 	"damson/internal/impl"
 )
-
-// FuzzRecover hands over shards as a hostile peer would. Two octets of index, then the data.
-func FuzzRecover(f *testing.F) {
-	c, err := New(2, 6)
-	if err != nil {
-		f.Fatal(err)
-	}
-	seed := func(shards [][]byte, indices ...int) (b []byte) {
-		for _, i := range indices {
-			b = append(binary.LittleEndian.AppendUint16(b, uint16(i)), shards[i]...)
-		}
-		return b
-	}
-	shards := c.Encode([]byte("twelve bytes"))
-	f.Add(12, 6, seed(shards, 0, 1))
-	f.Add(11, 6, seed(shards, 3, 5))
-	f.Add(0, 0, []byte{1, 0, 2, 0})
-	f.Fuzz(func(t *testing.T, length, size int, input []byte) {
-		var chosen []Shard
-		size = max(0, min(size, 1000))
-		for len(input) >= 2+size {
-			chosen = append(chosen, Shard{int(int16(binary.LittleEndian.Uint16(input))), input[2 : 2+size]})
-			input = input[2+size:]
-		}
-		data, err := c.Recover(chosen, length)
-		if err == nil {
-			// Whatever two shards say, there is one message that has them.
-			encoded := c.Encode(data)
-			if len(data) == size*c.threshold && len(chosen) == c.threshold {
-				for _, s := range chosen {
-					if !bytes.Equal(encoded[s.Index], s.Data) {
-						t.Errorf("shard %d comes back as %x, was %x", s.Index, encoded[s.Index], s.Data)
-					}
-				}
-			}
-		}
-		_, _ = c.RecoverSegments(chosen, length, 4)
-	})
-}
 
 func BenchmarkEncode(b *testing.B) {
 	for _, chain := range []string{"tiny", "full"} {

@@ -239,6 +239,14 @@ func checkSome(t *testing.T, c *Coder, data []byte, shards [][]byte, rng *rand.R
 	}
 }
 
+// The largest transforms that are allowed, where sums come nearest to what they have room for.
+func TestLargeCode(t *testing.T) {
+	c := newCoder(t, 2000, 9000)
+	rng := rand.New(rand.NewPCG(9, 9))
+	data := random(rng, 4000*3)
+	checkSome(t, c, data, c.Encode(data), rng)
+}
+
 func TestSegments(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 7))
 	for _, chain := range []string{"tiny", "full"} {

@@ -3,13 +3,13 @@ package erasure
 import "sync"
 
 // The field is GF(2)[x] modulo x^16 + x^5 + x^3 + x^2 + 1. A word of 16 bits stands for the sum of those elements of the
-// Cantor basis whose bits are set. GP §H.3.
+// Cantor basis whose bits are set. GP §H.2.
 const (
 	polynomial = 0x1002D
 	order      = 1<<16 - 1 // of the multiplicative group; x generates it
 )
 
-// cantorBasis is v of GP §H.3; bit t is the coefficient of x^t.
+// cantorBasis is v of GP §H.2; bit t is the coefficient of x^t.
 var cantorBasis = [16]uint16{
 	0x0001, 0xACCA, 0x3C0E, 0x163E, 0xC582, 0xED2E, 0x914C, 0x4012,
 	0x6C98, 0x10D8, 0x6A72, 0xB900, 0xFDB8, 0xFB34, 0xFF38, 0x991E,
