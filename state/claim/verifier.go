@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"damson/crypto/bandersnatch"
+	"damson/crypto/blake2b"
 	"damson/crypto/ed25519"
 	"damson/internal/protocol"
 
@@ -55,6 +56,16 @@ func New(o Options) (*Verifier, error) {
 		return nil, fmt.Errorf("claim verifier: %w", err)
 	}
 	return &Verifier{ed25519.NewKeyCache(o.KeyCacheBytes), sealKeys, rings, roots}, nil
+}
+
+// Warm makes the tables for rings of a size, so that no block has to wait for them.
+func (v *Verifier) Warm(validators int) error {
+	root, err := bandersnatch.RingCommitment(make([]protocol.BandersnatchKey, validators))
+	if err != nil {
+		return fmt.Errorf("tables for rings of %d: %w", validators, err)
+	}
+	_, err = bandersnatch.NewRingVerifier(root, validators)
+	return err
 }
 
 // Settle settles all claims of a set, side by side. The error is that of a claim that is false.
@@ -136,6 +147,24 @@ func (v *Verifier) Tickets(claims []Ticket) error {
 		return claims[bad.Bad[0]].Where.Err()
 	}
 	return nil
+}
+
+// RingRoot commits to the Bandersnatch keys of a validator set, or gives what it found before: O of GP §G.
+func (v *Verifier) RingRoot(keys []protocol.BandersnatchKey) (protocol.RingRoot, error) {
+	var h blake2b.Hasher
+	for i := range keys {
+		h.Write(keys[i][:])
+	}
+	name := protocol.Hash(h.Sum())
+	if root, ok := v.roots.Get(name); ok {
+		return root, nil
+	}
+	root, err := bandersnatch.RingCommitment(keys)
+	if err != nil {
+		return root, fmt.Errorf("ring root: %w", err)
+	}
+	v.roots.Add(name, root)
+	return root, nil
 }
 
 // ring gives the verifier of a ring. Two goroutines may both make it, which harms nobody.
