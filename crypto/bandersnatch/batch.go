@@ -149,11 +149,33 @@ func shortScalar(b []byte) scalar {
 	return scalar{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
 }
 
-// shortField is an integer below 2^128 as a field element.
-func shortField(b []byte) fr.Element {
-	z := fr.Element{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
-	z.Mul(&z, &montgomeryQ2)
+// weight is plain − mapped·z² modulo q, one of 2^128 values. Multiplied with a point it needs but 64 doublings, for −z² is
+// what the endomorphism of G1 multiplies by.
+type weight struct {
+	plain, mapped uint64
+	value         fr.Element
+}
+
+// minusSeedSquare is −z².
+var minusSeedSquare = func() (z fr.Element) {
+	z.SetUint64(0xd201000000010000)
+	z.Square(&z)
+	z.Neg(&z)
 	return z
+}()
+
+func newWeight(b []byte) *weight {
+	return makeWeight(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]))
+}
+
+func makeWeight(plain, mapped uint64) *weight {
+	w := &weight{plain: plain, mapped: mapped}
+	var t fr.Element
+	t.SetUint64(mapped)
+	t.Mul(&t, &minusSeedSquare)
+	w.value.SetUint64(plain)
+	w.value.Add(&w.value, &t)
+	return w
 }
 
 // checkOpenings checks the two KZG openings of every claim. With C the commitment, y the value at x and π the proof, each is
@@ -163,16 +185,16 @@ func checkOpenings(claims []*RingClaim, weights []byte) bool {
 	columns := make(map[*RingVerifier]*[3]fr.Element, 1)
 	var onGenerator fr.Element
 	for i, c := range claims {
-		first, second := shortField(weights[32*i:]), shortField(weights[32*i+16:])
+		first, second := newWeight(weights[32*i:]), newWeight(weights[32*i+16:])
 		if i == 0 {
-			first.SetOne()
+			first = makeWeight(1, 0)
 		}
 		shared := columns[c.verifier]
 		if shared == nil {
 			shared = new([3]fr.Element)
 			columns[c.verifier] = shared
 		}
-		c.addOpenings(left, right, shared, &onGenerator, &first, &second)
+		c.addOpenings(left, right, shared, &onGenerator, first, second)
 	}
 	for v, shared := range columns {
 		for i := range shared {
@@ -192,15 +214,15 @@ func checkOpenings(claims []*RingClaim, weights []byte) bool {
 }
 
 // addOpenings adds the two openings of a claim to the sums: first times the one at ζ, second times the one at ζω.
-func (c *RingClaim) addOpenings(left, right *productG1, shared *[3]fr.Element, onGenerator, first, second *fr.Element) {
+func (c *RingClaim) addOpenings(left, right *productG1, shared *[3]fr.Element, onGenerator *fr.Element, first, second *weight) {
 	p, l := &c.proof, &c.linear
 	var t, u fr.Element
 	for i := range shared {
-		t.Mul(first, &c.opening[i])
+		t.Mul(&first.value, &c.opening[i])
 		shared[i].Add(&shared[i], &t)
 	}
-	t.Mul(first, &c.value)
-	u.Mul(second, &l.shifted)
+	t.Mul(&first.value, &c.value)
+	u.Mul(&second.value, &l.shifted)
 	t.Add(&t, &u)
 	onGenerator.Add(onGenerator, &t)
 
@@ -208,19 +230,19 @@ func (c *RingClaim) addOpenings(left, right *productG1, shared *[3]fr.Element, o
 		p.columns[0], p.columns[1], p.columns[2], p.columns[3], p.quotient, p.atZeta, p.atShift)
 	shifts := [4]*fr.Element{nil, &l.product, &l.ax, &l.ay}
 	for i, shift := range shifts {
-		t.Mul(first, &c.opening[len(shared)+i])
+		t.Mul(&first.value, &c.opening[len(shared)+i])
 		if shift != nil {
-			u.Mul(second, shift)
+			u.Mul(&second.value, shift)
 			t.Add(&t, &u)
 		}
 		left.add(&t, &m[i])
 	}
-	t.Mul(first, &c.opening[columnCount])
+	t.Mul(&first.value, &c.opening[columnCount])
 	left.add(&t, &m[4])
-	t.Mul(first, &c.zeta)
+	t.Mul(&first.value, &c.zeta)
 	left.add(&t, &m[5])
-	t.Mul(second, &l.shiftPoint)
+	t.Mul(&second.value, &l.shiftPoint)
 	left.add(&t, &m[6])
-	right.addShort(first, &m[5])
-	right.addShort(second, &m[6])
+	right.addWeight(first, &m[5])
+	right.addWeight(second, &m[6])
 }

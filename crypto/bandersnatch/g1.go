@@ -72,25 +72,33 @@ const (
 	fixedWidthG1    = 7
 )
 
-// newMultiplesG1 prepares points, all with one inversion.
+// newMultiplesG1 prepares points, with an inversion for each bit of the width but one.
 func newMultiplesG1(width uint, points ...bls12381.G1Affine) []multiplesG1 {
 	count := 1 << (width - 2)
-	all := make([]bls12381.G1Jac, 0, count*len(points))
+	flat := make([]bls12381.G1Affine, 2*count*len(points))
+	plain, mapped := flat[:count*len(points)], flat[count*len(points):]
+	powers := make([]bls12381.G1Affine, len(points)) // 2^level times each point
+	copy(powers, points)
 	for i := range points {
-		var p, twice bls12381.G1Jac
-		p.FromAffine(&points[i])
-		all = append(all, p)
-		if count > 1 {
-			twice.Double(&p)
-		}
-		for range count - 1 {
-			p.AddAssign(&twice)
-			all = append(all, p)
-		}
+		plain[i*count] = points[i]
 	}
-	flat := make([]bls12381.G1Affine, 2*len(all))
-	plain, mapped := flat[:len(all)], flat[len(all):]
-	normaliseG1(plain, all)
+	additions := make([]additionG1, 0, (count/2+1)*len(points))
+	for known := 1; known < count; known *= 2 {
+		// 1, 3 … 2·known − 1 are there. Adding 2·known gives as many again.
+		additions = additions[:0]
+		for i := range powers {
+			additions = append(additions, additionG1{&powers[i], &powers[i], &powers[i]})
+		}
+		addAllG1(additions)
+		additions = additions[:0]
+		for i := range powers {
+			for j := range known {
+				at := i*count + j
+				additions = append(additions, additionG1{&plain[at], &powers[i], &plain[at+known]})
+			}
+		}
+		addAllG1(additions)
+	}
 	for i := range plain {
 		mapped[i].X.Mul(&plain[i].X, &rootOfUnity)
 		mapped[i].Y = plain[i].Y
@@ -150,10 +158,10 @@ func (p *productG1) add(k *fr.Element, t *multiplesG1) {
 	p.addHalf(&k2, t.mapped, t.width)
 }
 
-// addShort adds k·P for k below 2^128, which is not split.
-func (p *productG1) addShort(k *fr.Element, t *multiplesG1) {
-	limbs := k.Bits()
-	p.addHalf(&half{magnitude: [2]uint64{limbs[0], limbs[1]}}, t.plain, t.width)
+// addWeight adds w·P.
+func (p *productG1) addWeight(w *weight, t *multiplesG1) {
+	p.addHalf(&half{magnitude: [2]uint64{w.plain}}, t.plain, t.width)
+	p.addHalf(&half{magnitude: [2]uint64{w.mapped}}, t.mapped, t.width)
 }
 
 func (p *productG1) addHalf(h *half, table []bls12381.G1Affine, width uint) {
@@ -163,23 +171,164 @@ func (p *productG1) addHalf(h *half, table []bls12381.G1Affine, width uint) {
 	p.top = max(p.top, r.count)
 }
 
+// sum returns the product. It first adds up what belongs to the same power of two, in affine coordinates with shared
+// inversions, which makes an addition cost half, and then doubles and adds through the powers.
 func (p *productG1) sum() (acc bls12381.G1Jac) {
+	columns := p.columns()
+	for reduceColumns(columns) {
+	}
 	acc.X.SetOne()
 	acc.Y.SetOne()
-	for position := p.top - 1; position >= 0; position-- {
+	for position := len(columns) - 1; position >= 0; position-- {
 		acc.DoubleAssign()
-		for i := range p.rows {
-			r := &p.rows[i]
-			d := r.digits[position]
-			switch {
-			case d > 0:
-				acc.AddMixed(&r.table[d>>1])
-			case d < 0:
-				q := r.table[-d>>1]
-				q.Y.Neg(&q.Y)
-				acc.AddMixed(&q)
-			}
+		for i := range columns[position] {
+			acc.AddMixed(&columns[position][i])
 		}
 	}
 	return acc
+}
+
+// columns lists for every power of two the points that the digits select.
+func (p *productG1) columns() [][]bls12381.G1Affine {
+	var counts [digitCount]int
+	total := 0
+	for i := range p.rows {
+		for position, d := range p.rows[i].digits[:p.rows[i].count] {
+			if d != 0 {
+				counts[position]++
+				total++
+			}
+		}
+	}
+	space := make([]bls12381.G1Affine, 0, total)
+	columns := make([][]bls12381.G1Affine, p.top)
+	for position := range columns {
+		columns[position] = space[:0:counts[position]]
+		space = space[counts[position]:counts[position]]
+	}
+	for i := range p.rows {
+		r := &p.rows[i]
+		for position, d := range r.digits[:r.count] {
+			switch {
+			case d > 0:
+				columns[position] = append(columns[position], r.table[d>>1])
+			case d < 0:
+				q := r.table[-d>>1]
+				q.Y.Neg(&q.Y)
+				columns[position] = append(columns[position], q)
+			}
+		}
+	}
+	return columns
+}
+
+// reduceColumns adds the points of each column in pairs, and reports whether that was worth an inversion.
+func reduceColumns(columns [][]bls12381.G1Affine) bool {
+	const fewest = 14 // additions that save more than the inversion costs
+	pairs := 0
+	for _, column := range columns {
+		pairs += len(column) / 2
+	}
+	if pairs < fewest {
+		return false
+	}
+	additions := make([]additionG1, 0, pairs)
+	for _, column := range columns {
+		for i := range len(column) / 2 {
+			additions = append(additions, additionG1{&column[2*i], &column[2*i+1], &column[i]})
+		}
+	}
+	addAllG1(additions)
+	for position, column := range columns {
+		n := len(column) / 2
+		if len(column)%2 == 1 {
+			column[n] = column[len(column)-1]
+			n++
+		}
+		columns[position] = column[:n]
+	}
+	return true
+}
+
+// additionG1 is sum = a + b. The three may be the same, and sum may be an operand of an earlier addition.
+type additionG1 struct{ a, b, sum *bls12381.G1Affine }
+
+// denominator sets d to the denominator of the slope, and reports false if there is none because a, b or the sum is infinity.
+func (o *additionG1) denominator(d *fp.Element) bool {
+	if o.a.IsInfinity() || o.b.IsInfinity() {
+		return false
+	}
+	d.Sub(&o.b.X, &o.a.X)
+	if d.IsZero() {
+		if !o.a.Y.Equal(&o.b.Y) {
+			return false
+		}
+		d.Double(&o.a.Y) // not zero: no point of G1 has order two
+	}
+	return true
+}
+
+// addAllG1 does additions in affine coordinates with one inversion.
+func addAllG1(additions []additionG1) {
+	const lanes = 2 // chains of products, for the processor to overlap
+	scratch := make([]fp.Element, 2*len(additions))
+	denominators, products := scratch[:len(additions)], scratch[len(additions):]
+	accumulated := [lanes]fp.Element{fp.One(), fp.One()}
+	for i := len(additions) - 1; i >= 0; i-- {
+		d := &denominators[i]
+		if additions[i].denominator(d) {
+			products[i] = accumulated[i%lanes] // of the denominators behind
+			accumulated[i%lanes].Mul(&accumulated[i%lanes], d)
+		} else {
+			d.SetZero()
+		}
+	}
+	var inverse fp.Element
+	inverse.Mul(&accumulated[0], &accumulated[1])
+	inverse.Inverse(&inverse)
+	accumulated[0], accumulated[1] = accumulated[1], accumulated[0]
+	for i := range accumulated {
+		accumulated[i].Mul(&accumulated[i], &inverse)
+	}
+	for i := range additions {
+		if denominators[i].IsZero() {
+			additions[i].trivial()
+			continue
+		}
+		inverse.Mul(&accumulated[i%lanes], &products[i])
+		accumulated[i%lanes].Mul(&accumulated[i%lanes], &denominators[i])
+		additions[i].finish(&inverse)
+	}
+}
+
+// trivial does an addition with infinity in it.
+func (o *additionG1) trivial() {
+	switch {
+	case o.a.IsInfinity():
+		*o.sum = *o.b
+	case o.b.IsInfinity():
+		*o.sum = *o.a
+	default:
+		o.sum.SetInfinity()
+	}
+}
+
+// finish computes the sum, given the inverse of the denominator.
+func (o *additionG1) finish(inverse *fp.Element) {
+	var slope, x, y fp.Element
+	if o.a.X.Equal(&o.b.X) {
+		x.Square(&o.a.X)
+		slope.Double(&x)
+		slope.Add(&slope, &x)
+	} else {
+		slope.Sub(&o.b.Y, &o.a.Y)
+	}
+	slope.Mul(&slope, inverse)
+	x.Square(&slope)
+	x.Sub(&x, &o.a.X)
+	x.Sub(&x, &o.b.X)
+	y.Sub(&o.a.X, &x)
+	y.Mul(&y, &slope)
+	y.Sub(&y, &o.a.Y)
+	o.sum.X, o.sum.Y = x, y
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math/bits"
+	"sync"
 	"testing"
 
 	"damson/internal/vectors"
@@ -144,4 +146,111 @@ func TestPedersenVectors(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The challenge is taken modulo the order, the response must be below it.
+func TestScalarsOfSignatures(t *testing.T) {
+	secret := NewSecretKey([]byte("scalars"))
+	sig := secret.Sign([]byte("input"), nil)
+	public := secret.Public()
+	plusOrder := func(at int) []byte {
+		changed := bytes.Clone(sig[:])
+		s := scalarLE(changed[at:])
+		var carry uint64
+		for i := range s {
+			s[i], carry = bits.Add64(s[i], order[i], carry)
+		}
+		s.append(changed[:at])
+		return changed
+	}
+	if err := public.Verify([]byte("input"), nil, plusOrder(32)); err != nil {
+		t.Errorf("challenge plus the order: %v", err)
+	}
+	if err := public.Verify([]byte("input"), nil, plusOrder(64)); !errors.Is(err, ErrScalar) {
+		t.Errorf("response plus the order: %v", err)
+	}
+	for _, length := range []int{0, 95, 97} {
+		if err := public.Verify([]byte("input"), nil, make([]byte, length)); !errors.Is(err, ErrLength) {
+			t.Errorf("%d octets: %v", length, err)
+		}
+	}
+}
+
+// With the key 0 everything is the identity, which the scheme accepts in both of its encodings.
+func TestIdentityIsAccepted(t *testing.T) {
+	identity := make([]byte, PublicKeySize)
+	identity[0] = 1
+	public, err := ParsePublicKey(identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zero := &SecretKey{public: public}
+	in := NewInput([]byte("input"))
+	sig := zero.sign(in, nil, scalar{5})
+	if err := public.VerifyInput(in, nil, sig[:]); err != nil {
+		t.Errorf("identity: %v", err)
+	}
+	canonical, err := Output(sig[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig[31] |= 0x80
+	if err := public.VerifyInput(in, nil, sig[:]); err != nil {
+		t.Errorf("identity with a sign: %v", err)
+	}
+	if out, err := Output(sig[:]); err != nil || out != canonical {
+		t.Errorf("output %x, %v, want %x", out, err, canonical)
+	}
+}
+
+// seedKeys are three of the bandersnatch_secret_seed of JIP-5 and the public keys to them.
+var seedKeys = map[string]string{
+	"007596986419e027e65499cc87027a236bf4a78b5e8bd7f675759d73e7a9c799": "ff71c6c03ff88adb5ed52c9681de1629a54e702fc14729f6b50d2f0a76f185b3",
+	"12ca375c9242101c99ad5fafe8997411f112ae10e0e5b7c4589e107c433700ac": "dee6d555b82024f1ccf8a1e37e60fa60fd40b1958c4bb3006af78647950e1b91",
+	"3d71dc0ffd02d90524fda3e4a220e7ec514a258c59457d3077ce4d4f003fd98a": "9326edb21e5541717fde24ec085000b28709847b8aab1ac51f84e94b37ca1b66",
+}
+
+// The secret seeds of JIP-5 and the keys that it gives for them.
+func TestSecretKeys(t *testing.T) {
+	if _, err := ParseSecretKey(make([]byte, 32)); !errors.Is(err, ErrScalar) {
+		t.Errorf("secret 0: %v", err)
+	}
+	if _, err := ParseSecretKey(order.append(nil)); !errors.Is(err, ErrScalar) {
+		t.Errorf("secret r: %v", err)
+	}
+	if _, err := ParseSecretKey(make([]byte, 31)); !errors.Is(err, ErrLength) {
+		t.Errorf("short secret: %v", err)
+	}
+	for seed, want := range seedKeys {
+		b, err := hex.DecodeString(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := NewSecretKey(b).Public().Bytes(); hex.EncodeToString(got[:]) != want {
+			t.Errorf("key of %s is %x, want %s", seed, got, want)
+		}
+	}
+}
+
+// A kept key may be used from many goroutines at once.
+func TestConcurrentVerify(t *testing.T) {
+	secret := NewSecretKey([]byte("concurrent"))
+	sig := secret.Sign([]byte("input"), nil)
+	encoded := secret.Public().Bytes()
+	public, err := ParsePublicKey(encoded[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := NewInput([]byte("input"))
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 5 {
+				if err := public.VerifyInput(in, nil, sig[:]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
 }

@@ -123,6 +123,10 @@ func (p *extended) cache() (c cached) {
 
 // endomorphic sets p to φ(q).
 func (p *extended) endomorphic(q *extended) {
+	if q.x.IsZero() { // the formulas do not hold for the identity
+		p.setIdentity()
+		return
+	}
 	var zz, yy, xy, f, g, h fr.Element
 	zz.Square(&q.z)
 	yy.Square(&q.y)

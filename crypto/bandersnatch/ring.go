@@ -6,7 +6,6 @@ import (
 
 	"damson/crypto/bandersnatch/internal/tables"
 
-	"github.com/consensys/gnark-crypto/ecc"
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 )
@@ -81,24 +80,24 @@ func RingCommitment[Key ~[PublicKeySize]byte](keys []Key) ([RingCommitmentSize]b
 	return out, nil
 }
 
-// fewSlots is up to how many points sharing the doublings beats buckets.
-const fewSlots = 64
-
 // sumSlots returns Σ xᵢ·Pᵢ and Σ yᵢ·Pᵢ.
 func sumSlots(points []bls12381.G1Affine, xs, ys []fr.Element) (x, y bls12381.G1Jac) {
-	if len(points) > fewSlots {
-		one := ecc.MultiExpConfig{NbTasks: 1}
-		_, errX := x.MultiExp(points, xs, one)
-		_, errY := y.MultiExp(points, ys, one)
-		if errX == nil && errY == nil { // it only objects to slices of different lengths
-			return x, y
+	const chunk = 128 // bounds the memory, and keeps it in the cache
+	x.X.SetOne()
+	x.Y.SetOne()
+	y = x
+	for len(points) > 0 {
+		n := min(chunk, len(points))
+		multiples := newMultiplesG1(variableWidthG1, points[:n]...)
+		productX, productY := newProductG1(n), newProductG1(n)
+		for i := range multiples {
+			productX.add(&xs[i], &multiples[i])
+			productY.add(&ys[i], &multiples[i])
 		}
+		sumX, sumY := productX.sum(), productY.sum()
+		x.AddAssign(&sumX)
+		y.AddAssign(&sumY)
+		points, xs, ys = points[n:], xs[n:], ys[n:]
 	}
-	multiples := newMultiplesG1(variableWidthG1, points...)
-	productX, productY := newProductG1(len(points)), newProductG1(len(points))
-	for i := range multiples {
-		productX.add(&xs[i], &multiples[i])
-		productY.add(&ys[i], &multiples[i])
-	}
-	return productX.sum(), productY.sum()
+	return x, y
 }
