@@ -96,7 +96,9 @@ func (r *run) callMachine() signal {
 	if m.byIndex == nil {
 		m.byIndex = make(map[uint64]*inner)
 	}
-	m.byIndex[n] = &inner{blob: blob, memory: r.invoker.engine.NewMemory(), pc: pc}
+	memory := r.invoker.engine.NewMemory()
+	memory.Reset() // a memory used before may still hold what it was used for
+	m.byIndex[n] = &inner{blob: blob, memory: memory, pc: pc}
 	return r.answer(n)
 }
 
