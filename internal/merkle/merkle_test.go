@@ -3,6 +3,8 @@ package merkle
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -201,6 +203,34 @@ func TestChangedProofs(t *testing.T) {
 		same := bytes.Equal(item, v[i]) && index == i && len(trace) == len(Trace(v, i, Blake2b))
 		if (ok && got == root) != same {
 			t.Fatalf("%d items, item %d: proof with index %d and %d nodes accepted", n, i, index, len(trace))
+		}
+	}
+}
+
+func TestHostileProofs(t *testing.T) {
+	blob := make([]byte, 32)
+	for _, count := range []int{-1, 0, 1, math.MaxInt - 1, math.MaxInt} {
+		for _, index := range []int{-1, 0, 1, math.MaxInt - 1, math.MaxInt} {
+			for _, length := range []int{0, 1, 2, 62, 63, 64} {
+				_, ok := RootFromTrace(blob, index, count, slices.Repeat([][]byte{blob}, length), Blake2b)
+				depth := bits.Len(uint(count - 1))
+				if count > 1 && index == math.MaxInt-1 {
+					depth-- // the last of 2^63 - 1 items is the only one that lies higher
+				}
+				if want := index >= 0 && index < count && length == depth; ok != want {
+					t.Errorf("item %d of %d with %d nodes: %v", index, count, length, ok)
+				}
+			}
+		}
+	}
+	for _, pageBits := range []int{-1, 0, 6, math.MaxInt} {
+		for _, page := range []int{-1, 0, 1, math.MaxInt} {
+			for _, length := range []int{0, 1, 100} {
+				_, ok := RootFromPage([]protocol.Hash{{}}, pageBits, page, make([]protocol.Hash, length), Blake2b)
+				if want := pageBits >= 0 && pageBits <= 6 && page >= 0 && page <= length && length <= 1; ok != want {
+					t.Errorf("page %d of 2^%d with %d nodes: %v", page, pageBits, length, ok)
+				}
+			}
 		}
 	}
 }

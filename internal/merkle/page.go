@@ -80,7 +80,7 @@ func Leaf(item []byte, hash Hash) protocol.Hash {
 // 2^pageBits if it is the last one, hence nobody learns the number of items from it. Whoever trusts the proof compares
 // the root with one that he trusts.
 func RootFromPage(leaves []protocol.Hash, pageBits, page int, path []protocol.Hash, hash Hash) (protocol.Hash, bool) {
-	if pageBits < 0 || pageBits > maxDepth || len(path) > maxDepth || page < 0 || page>>len(path) != 0 ||
+	if pageBits < 0 || pageBits > maxPageBits || len(path) > maxDepth || page < 0 || page>>len(path) != 0 ||
 		len(leaves) == 0 || len(leaves) > 1<<pageBits {
 		return protocol.Hash{}, false
 	}
@@ -103,12 +103,15 @@ func RootFromPage(leaves []protocol.Hash, pageBits, page int, path []protocol.Ha
 	return root, true
 }
 
-// maxDepth bounds what a proof may make us allocate; no tree of ours comes near it.
-const maxDepth = 24
+// What a proof may make us compute and allocate; no tree of ours comes near it.
+const (
+	maxDepth    = 32
+	maxPageBits = 16
+)
 
 func pageExists(count, pageBits, page int) bool {
 	// The paper lets an index pass that has no items and no use; of an empty sequence there is no page.
-	return pageBits >= 0 && pageBits <= maxDepth && page >= 0 && page <= (count-1)>>pageBits && count > 0
+	return pageBits >= 0 && pageBits <= maxPageBits && page >= 0 && page <= (count-1)>>pageBits && count > 0
 }
 
 // powerOfTwo returns the least one that is not below n.

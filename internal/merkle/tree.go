@@ -58,7 +58,7 @@ func RootFromTrace(item []byte, index, count int, trace [][]byte, hash Hash) (ro
 	// The way down, a bit for each level: whether it goes to the left.
 	var left []bool
 	for count > 1 {
-		middle := (count + 1) / 2
+		middle := count - count/2 // the larger half, without overflow
 		left = append(left, index < middle)
 		if index < middle {
 			count = middle
