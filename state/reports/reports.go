@@ -84,6 +84,8 @@ func Transition(p *protocol.Params, reports state.Reports, in *Input, claims *cl
 		return &Result{Reports: reports}, nil
 	}
 	c := &checker{Params: p, Input: in, reports: reports}
+	c.reporters = make([]protocol.Ed25519Key, 0, usualGuarantors*len(in.Guarantees))
+	claims.Signatures = slices.Grow(claims.Signatures, usualGuarantors*len(in.Guarantees))
 	for i := range in.Guarantees {
 		if i > 0 && in.Guarantees[i-1].Report.Core >= in.Guarantees[i].Report.Core {
 			return nil, fmt.Errorf("guarantee %d: %w", i, ErrOrder)
@@ -105,6 +107,9 @@ func Transition(p *protocol.Params, reports state.Reports, in *Input, claims *cl
 	slices.SortFunc(c.reporters, func(a, b protocol.Ed25519Key) int { return bytes.Compare(a[:], b[:]) })
 	return &Result{post, slices.Compact(c.reporters)}, nil
 }
+
+// usualGuarantors is how many are assigned to a core.
+const usualGuarantors = 3
 
 // checker is a run of the part.
 type checker struct {

@@ -6,6 +6,7 @@
 package safrole
 
 import (
+	"damson/crypto/blake2b"
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/state"
@@ -111,7 +112,10 @@ func nextEntropy(prior *state.Entropy, fresh protocol.Hash, newEpoch bool) *stat
 	if newEpoch {
 		post[1], post[2], post[3] = prior[0], prior[1], prior[2]
 	}
-	post[0] = hashPair(prior[0], fresh[:])
+	var both [2 * len(fresh)]byte
+	copy(both[:], prior[0][:])
+	copy(both[len(fresh):], fresh[:])
+	post[0] = blake2b.Sum256(both[:])
 	return &post
 }
 

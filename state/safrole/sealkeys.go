@@ -25,18 +25,13 @@ func outsideIn(tickets []block.Ticket) []block.Ticket {
 // fallbackKeys is F: a key for each slot, picked by entropy. GP eq:fallbackkeysequence.
 func fallbackKeys(p *protocol.Params, entropy protocol.Hash, active state.Validators) []protocol.BandersnatchKey {
 	keys := make([]protocol.BandersnatchKey, p.EpochLength)
+	var seed [len(entropy) + 4]byte
+	copy(seed[:], entropy[:])
 	for i := range keys {
-		digest := hashPair(entropy, binary.LittleEndian.AppendUint32(nil, uint32(i)))
+		binary.LittleEndian.PutUint32(seed[len(entropy):], uint32(i))
+		digest := blake2b.Sum256(seed[:])
 		number := binary.LittleEndian.Uint32(digest[:4])
 		keys[i] = active[uint64(number)%uint64(len(active))].Bandersnatch
 	}
 	return keys
-}
-
-// hashPair is the hash of a hash and at most as much that follows it.
-func hashPair(first protocol.Hash, then []byte) protocol.Hash {
-	var both [2 * len(first)]byte
-	copy(both[:], first[:])
-	n := copy(both[len(first):], then)
-	return blake2b.Sum256(both[:len(first)+n])
 }

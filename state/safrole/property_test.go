@@ -1,0 +1,105 @@
+package safrole
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"damson/internal/block"
+	"damson/internal/protocol"
+	"damson/internal/vectors"
+	"damson/state"
+)
+
+// randomTickets makes tickets that are all different, in ascending order.
+func randomTickets(random *rand.Rand, n int) []block.Ticket {
+	tickets := make([]block.Ticket, n)
+	for i := range tickets {
+		for j := range 8 {
+			tickets[i].ID[j] = byte(random.Uint32())
+		}
+	}
+	sortTickets(tickets)
+	return tickets
+}
+
+func sortTickets(tickets []block.Ticket) {
+	slices.SortFunc(tickets, func(a, b block.Ticket) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+}
+
+// TestMerge compares with sorting everything, as the paper writes it.
+func TestMerge(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	p := protocol.Tiny()
+	useless := 0
+	for range 2000 {
+		prior := randomTickets(random, random.IntN(int(p.EpochLength)+1))
+		fresh := randomTickets(random, 1+random.IntN(p.MaxBlockTickets))
+		want := slices.Concat(prior, fresh)
+		sortTickets(want)
+		want = want[:min(len(want), int(p.EpochLength))]
+		got, err := merge(p, prior, fresh)
+		if !slices.Contains(want, fresh[len(fresh)-1]) {
+			useless++
+			if !errors.Is(err, ErrUselessTicket) {
+				t.Fatalf("%v, want %v", err, ErrUselessTicket)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		vectors.Equal(t, "merged", got, want)
+	}
+	if useless == 0 {
+		t.Error("no useless ticket came up")
+	}
+	twice := randomTickets(random, 5)
+	if _, err := merge(p, twice, twice[2:3]); !errors.Is(err, ErrDuplicateTicket) {
+		t.Errorf("%v, want %v", err, ErrDuplicateTicket)
+	}
+}
+
+func TestOutsideIn(t *testing.T) {
+	for n := range 7 {
+		tickets := make([]block.Ticket, n)
+		for i := range tickets {
+			tickets[i].Attempt = uint8(i)
+		}
+		var order []uint8
+		for _, ticket := range outsideIn(tickets) {
+			order = append(order, ticket.Attempt)
+		}
+		want := []uint8{0, uint8(n) - 1, 1, uint8(n) - 2, 2, uint8(n) - 3}[:n]
+		vectors.Equal(t, "order", order, want)
+	}
+}
+
+func TestPending(t *testing.T) {
+	staging := make(state.Validators, 4)
+	for i := range staging {
+		staging[i].Ed25519 = protocol.Ed25519Key{byte(i + 1)}
+		staging[i].Metadata[0] = 1
+	}
+	pending := Pending(staging, []protocol.Ed25519Key{{2}, {9}})
+	for i := range pending {
+		cleared := pending[i] == state.ValidatorKeys{}
+		if cleared != (i == 1) {
+			t.Errorf("validator %d: cleared %v", i, cleared)
+		}
+	}
+	if staging[1].Ed25519 != (protocol.Ed25519Key{2}) {
+		t.Error("the staging set changed")
+	}
+}
+
+func BenchmarkFallbackKeys(b *testing.B) {
+	p := protocol.Full()
+	active := make(state.Validators, p.Validators)
+	b.ReportAllocs()
+	for b.Loop() {
+		fallbackKeys(p, protocol.Hash{1}, active)
+	}
+}
