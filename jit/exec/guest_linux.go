@@ -62,6 +62,7 @@ func newSpace() (*Space, error) {
 func (s *Space) Close() {
 	regionsTotal.Add(-int64(len(s.regions)))
 	start := s.base - below
+	// SAFETY: start is where MmapPtr put this very reservation, and a closed Space is not used again.
 	_ = unix.MunmapPtr(unsafe.Pointer(at[byte](start)), reservation)
 	*s = Space{}
 }

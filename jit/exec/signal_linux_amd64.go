@@ -40,6 +40,8 @@ func chainHandler(signal unix.Signal, handler uintptr, previous *uintptr) error 
 	return nil
 }
 
+// SAFETY: both pointers are nil or a struct as the kernel lays it out, converted in the call's own arguments so that
+// they live until it returns; the kernel keeps neither.
 func rtSigaction(signal unix.Signal, action, old *sigaction) error {
 	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(action)),
 		uintptr(unsafe.Pointer(old)), unsafe.Sizeof(sigaction{}.mask), 0, 0)
