@@ -181,41 +181,60 @@ func makeWeight(plain, mapped uint64) *weight {
 // checkOpenings checks the two KZG openings of every claim. With C the commitment, y the value at x and π the proof, each is
 // e(C − y·g₁ + x·π, g₂) = e(π, τ·g₂).
 func checkOpenings(claims []*RingClaim, weights []byte) bool {
-	left, right := newProductG1(7*len(claims)+4), newProductG1(2*len(claims))
-	columns := make(map[*RingVerifier]*[3]fr.Element, 1)
-	var onGenerator fr.Element
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	points := make([]bls12381.G1Affine, 0, claimPoints*len(claims))
+	for _, c := range claims {
+		p := &c.proof
+		points = append(append(points, p.columns[:]...), p.quotient, p.atZeta, p.atShift)
+	}
+	prepared := newMultiplesG1(w, variableWidthG1, points...)
+	o := openings{
+		left: newProductG1(len(points) + 4), right: newProductG1(2 * len(claims)),
+		shared: make(map[*RingVerifier]*[3]fr.Element, 1),
+	}
 	for i, c := range claims {
 		first, second := newWeight(weights[32*i:]), newWeight(weights[32*i+16:])
 		if i == 0 {
-			first = makeWeight(1, 0)
+			first = makeWeight(1, 0) // one weight may be left out
 		}
-		shared := columns[c.verifier]
-		if shared == nil {
-			shared = new([3]fr.Element)
-			columns[c.verifier] = shared
-		}
-		c.addOpenings(left, right, shared, &onGenerator, first, second)
+		o.add(c, prepared[claimPoints*i:], first, second)
 	}
-	for v, shared := range columns {
+	for v, shared := range o.shared {
 		for i := range shared {
-			left.add(&shared[i], &v.columns[i])
+			o.left.add(&shared[i], &v.columns[i])
 		}
 	}
 	constants := pairing()
-	onGenerator.Neg(&onGenerator)
-	left.add(&onGenerator, &constants.generator)
+	o.onGenerator.Neg(&o.onGenerator)
+	o.left.add(&o.onGenerator, &constants.generator)
 
-	var points [2]bls12381.G1Affine
-	normaliseG1(points[:], []bls12381.G1Jac{left.sum(), right.sum()})
-	points[0].Neg(&points[0])
-	lines := constants.lines // PairingCheckFixedQ overwrites its argument
-	ok, err := bls12381.PairingCheckFixedQ(points[:], lines[:])
+	var sums [2]bls12381.G1Affine
+	normaliseG1(sums[:], []bls12381.G1Jac{o.left.sum(w), o.right.sum(w)})
+	sums[0].Neg(&sums[0])
+	w.lines = constants.lines // PairingCheckFixedQ overwrites its argument
+	ok, err := bls12381.PairingCheckFixedQ(sums[:], w.lines[:])
 	return err == nil && ok
 }
 
-// addOpenings adds the two openings of a claim to the sums: first times the one at ζ, second times the one at ζω.
-func (c *RingClaim) addOpenings(left, right *productG1, shared *[3]fr.Element, onGenerator *fr.Element, first, second *weight) {
-	p, l := &c.proof, &c.linear
+// claimPoints is how many points of G1 a claim has: four columns, the quotient, two opening proofs.
+const claimPoints = 7
+
+// openings are the two sides of the pairing equation.
+type openings struct {
+	left, right *productG1
+	shared      map[*RingVerifier]*[3]fr.Element // what multiplies the columns of each ring
+	onGenerator fr.Element                       // what multiplies −g₁
+}
+
+// add adds the two openings of a claim: first times the one at ζ, second times the one at ζω.
+func (o *openings) add(c *RingClaim, m []multiplesG1, first, second *weight) {
+	l := &c.linear
+	shared := o.shared[c.verifier]
+	if shared == nil {
+		shared = new([3]fr.Element)
+		o.shared[c.verifier] = shared
+	}
 	var t, u fr.Element
 	for i := range shared {
 		t.Mul(&first.value, &c.opening[i])
@@ -224,25 +243,21 @@ func (c *RingClaim) addOpenings(left, right *productG1, shared *[3]fr.Element, o
 	t.Mul(&first.value, &c.value)
 	u.Mul(&second.value, &l.shifted)
 	t.Add(&t, &u)
-	onGenerator.Add(onGenerator, &t)
+	o.onGenerator.Add(&o.onGenerator, &t)
 
-	m := newMultiplesG1(variableWidthG1,
-		p.columns[0], p.columns[1], p.columns[2], p.columns[3], p.quotient, p.atZeta, p.atShift)
-	shifts := [4]*fr.Element{nil, &l.product, &l.ax, &l.ay}
-	for i, shift := range shifts {
+	shifts := [4]fr.Element{{}, l.product, l.ax, l.ay}
+	for i := range shifts {
 		t.Mul(&first.value, &c.opening[len(shared)+i])
-		if shift != nil {
-			u.Mul(&second.value, shift)
-			t.Add(&t, &u)
-		}
-		left.add(&t, &m[i])
+		u.Mul(&second.value, &shifts[i])
+		t.Add(&t, &u)
+		o.left.add(&t, &m[i])
 	}
 	t.Mul(&first.value, &c.opening[columnCount])
-	left.add(&t, &m[4])
+	o.left.add(&t, &m[4])
 	t.Mul(&first.value, &c.zeta)
-	left.add(&t, &m[5])
+	o.left.add(&t, &m[5])
 	t.Mul(&second.value, &l.shiftPoint)
-	left.add(&t, &m[6])
-	right.addWeight(first, &m[5])
-	right.addWeight(second, &m[6])
+	o.left.add(&t, &m[6])
+	o.right.addWeight(first, &m[5])
+	o.right.addWeight(second, &m[6])
 }

@@ -2,6 +2,8 @@ package bandersnatch
 
 import (
 	"math/bits"
+	"slices"
+	"sync"
 
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fp"
@@ -72,8 +74,18 @@ const (
 	fixedWidthG1    = 7
 )
 
+// workspace is memory for sums that would otherwise be garbage by the hundred kilobytes.
+type workspace struct {
+	points    []bls12381.G1Affine // of a product's columns
+	additions []additionG1
+	fields    []fp.Element
+	lines     pairingLines
+}
+
+var workspaces = sync.Pool{New: func() any { return new(workspace) }}
+
 // newMultiplesG1 prepares points, with an inversion for each bit of the width but one.
-func newMultiplesG1(width uint, points ...bls12381.G1Affine) []multiplesG1 {
+func newMultiplesG1(w *workspace, width uint, points ...bls12381.G1Affine) []multiplesG1 {
 	count := 1 << (width - 2)
 	flat := make([]bls12381.G1Affine, 2*count*len(points))
 	plain, mapped := flat[:count*len(points)], flat[count*len(points):]
@@ -82,14 +94,14 @@ func newMultiplesG1(width uint, points ...bls12381.G1Affine) []multiplesG1 {
 	for i := range points {
 		plain[i*count] = points[i]
 	}
-	additions := make([]additionG1, 0, (count/2+1)*len(points))
+	additions := w.additions
 	for known := 1; known < count; known *= 2 {
 		// 1, 3 … 2·known − 1 are there. Adding 2·known gives as many again.
 		additions = additions[:0]
 		for i := range powers {
 			additions = append(additions, additionG1{&powers[i], &powers[i], &powers[i]})
 		}
-		addAllG1(additions)
+		w.addAll(additions)
 		additions = additions[:0]
 		for i := range powers {
 			for j := range known {
@@ -97,8 +109,9 @@ func newMultiplesG1(width uint, points ...bls12381.G1Affine) []multiplesG1 {
 				additions = append(additions, additionG1{&plain[at], &powers[i], &plain[at+known]})
 			}
 		}
-		addAllG1(additions)
+		w.addAll(additions)
 	}
+	w.additions = additions
 	for i := range plain {
 		mapped[i].X.Mul(&plain[i].X, &rootOfUnity)
 		mapped[i].Y = plain[i].Y
@@ -173,9 +186,9 @@ func (p *productG1) addHalf(h *half, table []bls12381.G1Affine, width uint) {
 
 // sum returns the product. It first adds up what belongs to the same power of two, in affine coordinates with shared
 // inversions, which makes an addition cost half, and then doubles and adds through the powers.
-func (p *productG1) sum() (acc bls12381.G1Jac) {
-	columns := p.columns()
-	for reduceColumns(columns) {
+func (p *productG1) sum(w *workspace) (acc bls12381.G1Jac) {
+	columns := p.columns(w)
+	for w.reduce(columns) {
 	}
 	acc.X.SetOne()
 	acc.Y.SetOne()
@@ -189,7 +202,7 @@ func (p *productG1) sum() (acc bls12381.G1Jac) {
 }
 
 // columns lists for every power of two the points that the digits select.
-func (p *productG1) columns() [][]bls12381.G1Affine {
+func (p *productG1) columns(w *workspace) [][]bls12381.G1Affine {
 	var counts [digitCount]int
 	total := 0
 	for i := range p.rows {
@@ -200,7 +213,8 @@ func (p *productG1) columns() [][]bls12381.G1Affine {
 			}
 		}
 	}
-	space := make([]bls12381.G1Affine, 0, total)
+	w.points = slices.Grow(w.points[:0], total)
+	space := w.points
 	columns := make([][]bls12381.G1Affine, p.top)
 	for position := range columns {
 		columns[position] = space[:0:counts[position]]
@@ -222,8 +236,8 @@ func (p *productG1) columns() [][]bls12381.G1Affine {
 	return columns
 }
 
-// reduceColumns adds the points of each column in pairs, and reports whether that was worth an inversion.
-func reduceColumns(columns [][]bls12381.G1Affine) bool {
+// reduce adds the points of each column in pairs, and reports whether that was worth an inversion.
+func (w *workspace) reduce(columns [][]bls12381.G1Affine) bool {
 	const fewest = 14 // additions that save more than the inversion costs
 	pairs := 0
 	for _, column := range columns {
@@ -232,13 +246,14 @@ func reduceColumns(columns [][]bls12381.G1Affine) bool {
 	if pairs < fewest {
 		return false
 	}
-	additions := make([]additionG1, 0, pairs)
+	additions := slices.Grow(w.additions[:0], pairs)
 	for _, column := range columns {
 		for i := range len(column) / 2 {
 			additions = append(additions, additionG1{&column[2*i], &column[2*i+1], &column[i]})
 		}
 	}
-	addAllG1(additions)
+	w.addAll(additions)
+	w.additions = additions
 	for position, column := range columns {
 		n := len(column) / 2
 		if len(column)%2 == 1 {
@@ -268,13 +283,14 @@ func (o *additionG1) denominator(d *fp.Element) bool {
 	return true
 }
 
-// addAllG1 does additions in affine coordinates with one inversion.
-func addAllG1(additions []additionG1) {
+// addAll does additions in affine coordinates with one inversion.
+func (w *workspace) addAll(additions []additionG1) {
 	const lanes = 2 // chains of products, for the processor to overlap
-	scratch := make([]fp.Element, 2*len(additions))
-	denominators, products := scratch[:len(additions)], scratch[len(additions):]
+	n := len(additions)
+	w.fields = slices.Grow(w.fields[:0], 2*n)
+	denominators, products := w.fields[:n], w.fields[n:2*n]
 	accumulated := [lanes]fp.Element{fp.One(), fp.One()}
-	for i := len(additions) - 1; i >= 0; i-- {
+	for i := n - 1; i >= 0; i-- {
 		d := &denominators[i]
 		if additions[i].denominator(d) {
 			products[i] = accumulated[i%lanes] // of the denominators behind

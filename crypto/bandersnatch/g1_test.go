@@ -54,6 +54,7 @@ func TestSplitG1(t *testing.T) {
 
 // The sums must be right where points repeat or cancel, for a prover chooses them.
 func TestProductsG1AgreeWithGnark(t *testing.T) {
+	w := new(workspace)
 	for _, count := range []int{1, 2, 3, 12, 40} {
 		for variant := range 6 {
 			points := make([]bls12381.G1Affine, count)
@@ -84,22 +85,22 @@ func TestProductsG1AgreeWithGnark(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := newProductG1(count)
-			for i, m := range newMultiplesG1(variableWidthG1, points...) {
+			for i, m := range newMultiplesG1(w, variableWidthG1, points...) {
 				p.add(&scalars[i], &m)
 			}
-			if got := p.sum(); !got.Equal(&want) {
+			if got := p.sum(w); !got.Equal(&want) {
 				t.Errorf("%d points, variant %d: wrong sum", count, variant)
 			}
-			w := newWeight([]byte("sixteen octets.."))
+			weight := newWeight([]byte("sixteen octets.."))
 			p = newProductG1(count)
-			for i, m := range newMultiplesG1(fixedWidthG1, points...) {
-				p.addWeight(w, &m)
-				scalars[i] = w.value
+			for i, m := range newMultiplesG1(w, fixedWidthG1, points...) {
+				p.addWeight(weight, &m)
+				scalars[i] = weight.value
 			}
 			if _, err := want.MultiExp(points, scalars, ecc.MultiExpConfig{NbTasks: 1}); err != nil {
 				t.Fatal(err)
 			}
-			if got := p.sum(); !got.Equal(&want) {
+			if got := p.sum(w); !got.Equal(&want) {
 				t.Errorf("%d points, variant %d: wrong weighted sum", count, variant)
 			}
 		}

@@ -86,15 +86,17 @@ func sumSlots(points []bls12381.G1Affine, xs, ys []fr.Element) (x, y bls12381.G1
 	x.X.SetOne()
 	x.Y.SetOne()
 	y = x
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
 	for len(points) > 0 {
 		n := min(chunk, len(points))
-		multiples := newMultiplesG1(variableWidthG1, points[:n]...)
+		multiples := newMultiplesG1(w, variableWidthG1, points[:n]...)
 		productX, productY := newProductG1(n), newProductG1(n)
 		for i := range multiples {
 			productX.add(&xs[i], &multiples[i])
 			productY.add(&ys[i], &multiples[i])
 		}
-		sumX, sumY := productX.sum(), productY.sum()
+		sumX, sumY := productX.sum(w), productY.sum(w)
 		x.AddAssign(&sumX)
 		y.AddAssign(&sumY)
 		points, xs, ys = points[n:], xs[n:], ys[n:]

@@ -31,7 +31,7 @@ var pairing = sync.OnceValue(func() *pairingConstants {
 	c := new(pairingConstants)
 	_, _, g1, _ := bls12381.Generators()
 	g2, tauG2 := tables.Tau()
-	c.generator = newMultiplesG1(fixedWidthG1, g1)[0]
+	c.generator = newMultiplesG1(new(workspace), fixedWidthG1, g1)[0]
 	c.raw = appendRaw(nil, &g1)
 	for i, p := range []bls12381.G2Affine{g2, tauG2} {
 		raw := p.RawBytes()
@@ -54,7 +54,7 @@ func NewRingVerifier(commitment [RingCommitmentSize]byte, ringSize int) (*RingVe
 		}
 	}
 	v := &RingVerifier{domain: d, start: *newTranscript()}
-	v.columns = [3]multiplesG1(newMultiplesG1(fixedWidthG1, points[:]...))
+	v.columns = [3]multiplesG1(newMultiplesG1(new(workspace), fixedWidthG1, points[:]...))
 	v.start.add("vk", appendRaw(append([]byte(nil), pairing().raw...), &points[0], &points[1], &points[2]))
 	return v, nil
 }
