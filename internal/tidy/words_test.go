@@ -63,7 +63,7 @@ func TestPackages(t *testing.T) {
 	}
 	for dir, ok := range documented {
 		if !ok {
-			t.Errorf("%s: no comment begins with Package (or Command) and its name", dir)
+			t.Errorf("%s: no comment says what it is, beginning with Package and its name (a command's with its name)", dir)
 		}
 	}
 }
@@ -71,7 +71,8 @@ func TestPackages(t *testing.T) {
 func introduces(s source, doc string) bool {
 	switch {
 	case under(s.dir(), "cmd"):
-		return strings.HasPrefix(doc, "Command ")
+		name := path.Base(s.dir())
+		return strings.HasPrefix(doc, "Command "+name+" ") || strings.HasPrefix(strings.ToLower(doc), name+" ")
 	case s.syntax.Name.Name == "main":
 		return true // a tool says what it writes in words of its own
 	}

@@ -31,7 +31,7 @@ const (
 	ErrBadAuditorKey     = protocol.Invalid("disputes/bad_auditor_key")
 )
 
-// ErrBadOffendersMark says that a header does not name just the new offenders. GP §10.4.
+// ErrBadOffendersMark says that a header does not name just the new offenders. GP §10.3.
 const ErrBadOffendersMark = protocol.Invalid("header/bad_offenders_mark")
 
 // Input is what the part reads besides ψ and ρ.
