@@ -134,8 +134,8 @@ func (c *Coder) encodeRows(shards [][]byte, size int) {
 	a, b := c.area(k, c.padded, size), c.area(k, c.padded, size)
 	defer c.areas.Put(a)
 	defer c.areas.Put(b)
-	for at := 0; at < size; at += a.octets {
-		end := min(at+a.octets, size)
+	for at := 0; at < size; at += a.stride {
+		end := min(at+a.stride, size)
 		for i := range c.threshold {
 			k.load(a.row(i), shards[i][at:end])
 		}

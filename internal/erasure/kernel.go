@@ -3,7 +3,8 @@ package erasure
 // A kernel is what depends on the CPU: the layout of rows, and the arithmetic on them. Rows of one area have one
 // length, a stride; slices handed to a kernel are whole rows.
 type kernel interface {
-	// stride returns the length of a row for so many octets of a shard.
+	// stride returns the length that rows should have for shards of so many octets: that of whole shards, filled up, or as
+	// much as is good to be taken at a time. It is no smaller than what it stands for.
 	stride(octets int) int
 	// load and store convert from and to the octets of a shard: words, the low octet first.
 	load(row, words []byte)

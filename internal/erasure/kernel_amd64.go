@@ -31,41 +31,45 @@ var kernels = [...]variant{
 	{&always, newGeneric},
 }
 
-// SAFETY: the assembly reads and writes whole rows of rowOctets, as many as rows says and at least one, and as many
-// octets of words. It keeps no pointer.
+// SAFETY: the assembly reads and writes as many groups of groupOctets as groups says, at least one, and as many octets of
+// words; load, store and scale do one group. It keeps no pointer.
 
 //go:noescape
-func inverse512(x, y *byte, rows int, factor *[4]uint64)
+func inverse512(x, y *byte, groups int, factor *[4]uint64)
 
 //go:noescape
-func forward512(x, y *byte, rows int, factor *[4]uint64)
+func forward512(x, y *byte, groups int, factor *[4]uint64)
 
 //go:noescape
-func scale512(row *byte, factor *[4]uint64)
+func scale512(group *byte, factor *[4]uint64)
 
 //go:noescape
-func load512(row, words *byte)
+func load512(group, words *byte)
 
 //go:noescape
-func store512(words, row *byte)
+func store512(words, group *byte)
 
 //go:noescape
-func inverse256(x, y *byte, rows int, factor *[16]uint64)
+func inverse256(x, y *byte, groups int, factor *[16]uint64)
 
 //go:noescape
-func forward256(x, y *byte, rows int, factor *[16]uint64)
+func forward256(x, y *byte, groups int, factor *[16]uint64)
 
 //go:noescape
-func scale256(row *byte, factor *[16]uint64)
+func scale256(group *byte, factor *[16]uint64)
 
 //go:noescape
-func load256(row, words *byte)
+func load256(group, words *byte)
 
 //go:noescape
-func store256(words, row *byte)
+func store256(words, group *byte)
 
-// rowOctets is the length of a row in a vector kernel: the low octets of 64 words, then their high octets.
-const rowOctets = 128
+// A row of a vector kernel is made of groups: the low octets of 64 words, then their high octets. The more groups a row has,
+// the less it matters that the shards lie far apart; but 1024 rows should fit the second-level cache.
+const (
+	groupOctets = 128
+	maxStride   = 512
+)
 
 // vector is a kernel whose assembly wants a factor as M, which depends on it linearly.
 type vector[M [4]uint64 | [16]uint64] struct {
@@ -76,10 +80,10 @@ type vector[M [4]uint64 | [16]uint64] struct {
 }
 
 type vectorOps[M any] struct {
-	inverse, forward func(x, y *byte, rows int, factor *M)
-	scale            func(row *byte, factor *M)
-	load             func(row, words *byte)
-	store            func(words, row *byte)
+	inverse, forward func(x, y *byte, groups int, factor *M)
+	scale            func(group *byte, factor *M)
+	load             func(group, words *byte)
+	store            func(words, group *byte)
 }
 
 // newVector prepares factors below positions. form makes an M of what a factor makes of each bit.
@@ -109,23 +113,36 @@ func add[M [4]uint64 | [16]uint64](a, b M) M {
 	return a
 }
 
-func (v *vector[M]) stride(int) int { return rowOctets }
+func (v *vector[M]) stride(octets int) int {
+	groups := (octets + groupOctets - 1) / groupOctets
+	times := (octets + maxStride - 1) / maxStride
+	if times > 1 {
+		groups = (groups + times - 1) / times
+	}
+	return groups * groupOctets
+}
 
 func (v *vector[M]) load(row, words []byte) {
-	if len(words) < rowOctets {
-		clear(row[copy(row, words):])
-		words = row // the assembly reads all before it writes
+	for ; len(row) >= groupOctets; row = row[groupOctets:] {
+		if len(words) >= groupOctets {
+			v.ops.load(&row[0], &words[0])
+			words = words[groupOctets:]
+			continue
+		}
+		clear(row[copy(row[:groupOctets], words):groupOctets])
+		v.ops.load(&row[0], &row[0]) // it reads all before it writes
+		words = nil
 	}
-	v.ops.load(&row[:rowOctets][0], &words[:rowOctets][0])
 }
 
 func (v *vector[M]) store(words, row []byte) {
-	if len(words) < rowOctets {
-		v.ops.store(&row[:rowOctets][0], &row[0]) // the row is not wanted any more
-		copy(words, row)
-		return
+	for ; len(words) >= groupOctets; words, row = words[groupOctets:], row[groupOctets:] {
+		v.ops.store(&words[0], &row[:groupOctets][0])
 	}
-	v.ops.store(&words[:rowOctets][0], &row[:rowOctets][0])
+	if len(words) > 0 {
+		v.ops.store(&row[0], &row[:groupOctets][0]) // the row is not wanted any more
+		copy(words, row)
+	}
 }
 
 func (v *vector[M]) inverse(x, y []byte, factor int) {
@@ -133,7 +150,7 @@ func (v *vector[M]) inverse(x, y []byte, factor int) {
 		subtle.XORBytes(y, y, x)
 		return
 	}
-	v.ops.inverse(&x[0], &y[:len(x)][0], len(x)/rowOctets, &v.factors[factor/2])
+	v.ops.inverse(&x[0], &y[:len(x)][0], len(x)/groupOctets, &v.factors[factor/2])
 }
 
 func (v *vector[M]) forward(x, y []byte, factor int) {
@@ -141,7 +158,7 @@ func (v *vector[M]) forward(x, y []byte, factor int) {
 		subtle.XORBytes(y, y, x)
 		return
 	}
-	v.ops.forward(&x[0], &y[:len(x)][0], len(x)/rowOctets, &v.factors[factor/2])
+	v.ops.forward(&x[0], &y[:len(x)][0], len(x)/groupOctets, &v.factors[factor/2])
 }
 
 func (v *vector[M]) scalers(logs []int) scaler {
@@ -153,11 +170,15 @@ func (v *vector[M]) scalers(logs []int) scaler {
 }
 
 type vectorScaler[M any] struct {
-	op      func(row *byte, factor *M)
+	op      func(group *byte, factor *M)
 	factors []M
 }
 
-func (s *vectorScaler[M]) scale(row []byte, i int) { s.op(&row[:rowOctets][0], &s.factors[i]) }
+func (s *vectorScaler[M]) scale(row []byte, i int) {
+	for ; len(row) >= groupOctets; row = row[groupOctets:] {
+		s.op(&row[0], &s.factors[i])
+	}
+}
 
 // bitMatrices gives a product as GFNI computes it, one matrix each for low to low octets, high to low, low to high and
 // high to high. bits are the products with each bit. Octet 7-i of a matrix has the input bits that sum up to output bit i.

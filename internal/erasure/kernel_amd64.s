@@ -2,7 +2,8 @@
 
 #include "textflag.h"
 
-// A row is 128 octets: the low octets of 64 words, then the high octets. Pointers are to whole rows, and need no alignment.
+// A group is 128 octets: the low octets of 64 words, then the high octets. Pointers are to whole groups, and need no
+// alignment.
 
 DATA nibbles<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL nibbles<>(SB), RODATA|NOPTR, $8
@@ -24,12 +25,12 @@ GLOBL lowOctets<>(SB), RODATA|NOPTR, $8
 	VGF2P8AFFINEQB $0, Z2, Z6, Z10 \
 	VGF2P8AFFINEQB $0, Z3, Z7, Z11
 
-// func inverse512(x, y *byte, rows int, factor *[4]uint64)
+// func inverse512(x, y *byte, groups int, factor *[4]uint64)
 // Requires: AVX512F, GFNI
 TEXT ·inverse512(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), DI
 	MOVQ y+8(FP), SI
-	MOVQ rows+16(FP), CX
+	MOVQ groups+16(FP), CX
 	MOVQ factor+24(FP), AX
 	MATRICES(AX)
 
@@ -52,12 +53,12 @@ inverse:
 	VZEROUPPER
 	RET
 
-// func forward512(x, y *byte, rows int, factor *[4]uint64)
+// func forward512(x, y *byte, groups int, factor *[4]uint64)
 // Requires: AVX512F, GFNI
 TEXT ·forward512(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), DI
 	MOVQ y+8(FP), SI
-	MOVQ rows+16(FP), CX
+	MOVQ groups+16(FP), CX
 	MOVQ factor+24(FP), AX
 	MATRICES(AX)
 
@@ -82,10 +83,10 @@ forward:
 	VZEROUPPER
 	RET
 
-// func scale512(row *byte, factor *[4]uint64)
+// func scale512(group *byte, factor *[4]uint64)
 // Requires: AVX512F, GFNI
 TEXT ·scale512(SB), NOSPLIT, $0-16
-	MOVQ      row+0(FP), DI
+	MOVQ      group+0(FP), DI
 	MOVQ      factor+8(FP), AX
 	MATRICES(AX)
 	VMOVDQU64 (DI), Z6
@@ -98,10 +99,10 @@ TEXT ·scale512(SB), NOSPLIT, $0-16
 	VZEROUPPER
 	RET
 
-// func load512(row, words *byte)
+// func load512(group, words *byte)
 // Requires: AVX512F, AVX512BW
 TEXT ·load512(SB), NOSPLIT, $0-16
-	MOVQ      row+0(FP), DI
+	MOVQ      group+0(FP), DI
 	MOVQ      words+8(FP), SI
 	VMOVDQU64 (SI), Z0
 	VMOVDQU64 64(SI), Z1
@@ -114,11 +115,11 @@ TEXT ·load512(SB), NOSPLIT, $0-16
 	VZEROUPPER
 	RET
 
-// func store512(words, row *byte)
+// func store512(words, group *byte)
 // Requires: AVX512F, AVX512BW
 TEXT ·store512(SB), NOSPLIT, $0-16
 	MOVQ      words+0(FP), DI
-	MOVQ      row+8(FP), SI
+	MOVQ      group+8(FP), SI
 	VPMOVZXBW (SI), Z0
 	VPMOVZXBW 32(SI), Z1
 	VPMOVZXBW 64(SI), Z2
@@ -203,12 +204,12 @@ TEXT ·store512(SB), NOSPLIT, $0-16
 	VMOVDQU Y9, at(DI)      \
 	VMOVDQU Y10, at+64(DI)
 
-// func inverse256(x, y *byte, rows int, factor *[16]uint64)
+// func inverse256(x, y *byte, groups int, factor *[16]uint64)
 // Requires: AVX2
 TEXT ·inverse256(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), DI
 	MOVQ y+8(FP), SI
-	MOVQ rows+16(FP), CX
+	MOVQ groups+16(FP), CX
 	MOVQ factor+24(FP), AX
 	TABLES(AX)
 
@@ -222,12 +223,12 @@ inverse:
 	VZEROUPPER
 	RET
 
-// func forward256(x, y *byte, rows int, factor *[16]uint64)
+// func forward256(x, y *byte, groups int, factor *[16]uint64)
 // Requires: AVX2
 TEXT ·forward256(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), DI
 	MOVQ y+8(FP), SI
-	MOVQ rows+16(FP), CX
+	MOVQ groups+16(FP), CX
 	MOVQ factor+24(FP), AX
 	TABLES(AX)
 
@@ -241,10 +242,10 @@ forward:
 	VZEROUPPER
 	RET
 
-// func scale256(row *byte, factor *[16]uint64)
+// func scale256(group *byte, factor *[16]uint64)
 // Requires: AVX2
 TEXT ·scale256(SB), NOSPLIT, $0-16
-	MOVQ row+0(FP), DI
+	MOVQ group+0(FP), DI
 	MOVQ factor+8(FP), AX
 	TABLES(AX)
 	SCALE256(0)
@@ -265,10 +266,10 @@ TEXT ·scale256(SB), NOSPLIT, $0-16
 	VPERMQ    $0xd8, low, low \
 	VPERMQ    $0xd8, a, a
 
-// func load256(row, words *byte)
+// func load256(group, words *byte)
 // Requires: AVX2
 TEXT ·load256(SB), NOSPLIT, $0-16
-	MOVQ         row+0(FP), DI
+	MOVQ         group+0(FP), DI
 	MOVQ         words+8(FP), SI
 	VPBROADCASTQ lowOctets<>(SB), Y15
 	VMOVDQU      (SI), Y0
@@ -284,11 +285,11 @@ TEXT ·load256(SB), NOSPLIT, $0-16
 	VZEROUPPER
 	RET
 
-// func store256(words, row *byte)
+// func store256(words, group *byte)
 // Requires: AVX2
 TEXT ·store256(SB), NOSPLIT, $0-16
 	MOVQ       words+0(FP), DI
-	MOVQ       row+8(FP), SI
+	MOVQ       group+8(FP), SI
 	VPERMQ     $0xd8, (SI), Y0
 	VPERMQ     $0xd8, 32(SI), Y1
 	VPERMQ     $0xd8, 64(SI), Y2

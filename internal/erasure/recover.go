@@ -123,8 +123,8 @@ func (c *Coder) interpolate(p *plan, rows [][]byte, size int) {
 
 	a := c.area(k, domain, size)
 	defer c.areas.Put(a)
-	for at := 0; at < size; at += a.octets {
-		end := min(at+a.octets, size)
+	for at := 0; at < size; at += a.stride {
+		end := min(at+a.stride, size)
 		clear(a.rows(0, domain))
 		for i, index := range p.known {
 			row := a.row(c.position(index))

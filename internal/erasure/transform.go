@@ -5,13 +5,9 @@ package erasure
 // slices.
 type area struct {
 	kernel kernel
-	stride int // octets of a row here
-	octets int // octets of a shard that a row stands for
+	stride int // octets of a row
 	memory []byte
 }
-
-// blockOctets is what the transforms take of each shard at a time. 512 rows of it stay in the second-level cache.
-const blockOctets = 128
 
 // area returns an area of so many rows, for shards of size octets.
 func (c *Coder) area(k kernel, rows, size int) *area {
@@ -20,8 +16,7 @@ func (c *Coder) area(k kernel, rows, size int) *area {
 		a = new(area)
 	}
 	a.kernel = k
-	a.stride = k.stride(min(size, blockOctets))
-	a.octets = min(a.stride, blockOctets)
+	a.stride = k.stride(size)
 	if need := rows * a.stride; cap(a.memory) < need {
 		a.memory = make([]byte, need)
 	}
