@@ -66,7 +66,9 @@ func DecodeEntries(d *codec.Decoder, name string) []trie.Change {
 }
 
 // AppendTo appends the root and the entries.
-func (r *RawState) AppendTo(b []byte) []byte { return AppendEntries(append(b, r.Root[:]...), r.Entries) }
+func (r *RawState) AppendTo(b []byte) []byte {
+	return AppendEntries(append(b, r.Root[:]...), r.Entries)
+}
 
 // AppendEntries appends keys and values with their count.
 func AppendEntries(b []byte, entries []trie.Change) []byte {

@@ -1,0 +1,36 @@
+// Damson is a JAM node: one program, a subcommand for every job. See docs/ARCHITECTURE.md for what is behind them.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	if err := root().Execute(); err != nil {
+		if !errors.Is(err, errReported) {
+			fmt.Fprintf(os.Stderr, "damson: %v\n", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// errReported ends the program with status 1 when all there is to say has been said.
+var errReported = errors.New("failed")
+
+func root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "damson",
+		Short: "A JAM node in pure Go",
+		Long: `Damson executes and checks chains of JAM, the Join-Accumulate Machine (Gray Paper 0.7.2).
+
+Try "damson import": it imports a small chain that comes with the program and checks every state.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	cmd.AddCommand(importCommand(), versionCommand())
+	return cmd
+}

@@ -1,0 +1,78 @@
+// Package importer takes blocks in: it decodes them, checks what they claim beside executing them, and gives the
+// state that results, or the rule that the block breaks.
+package importer
+
+import (
+	"fmt"
+
+	"damson/internal/block"
+	"damson/internal/protocol"
+	"damson/internal/pvm"
+	"damson/state"
+	"damson/state/claim"
+	"damson/state/invoke"
+	"damson/state/transition"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options configures New. Params and Engine must be set.
+type Options struct {
+	Params *protocol.Params
+	Engine pvm.Engine
+
+	Claims     claim.Options
+	ServiceLog func(invoke.LogEvent) // told what services log (JIP-1); may be nil. Called by many goroutines
+
+	// Ancestor says whether a header is an ancestor of the block whose parent is given; nil leaves the check of
+	// lookup anchors out.
+	Ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool
+}
+
+// Importer executes blocks. It keeps no state of a chain, only caches. It is safe for concurrent use.
+type Importer struct {
+	params   *protocol.Params
+	invoker  *invoke.Invoker
+	verifier *claim.Verifier
+	ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool
+}
+
+// New makes an Importer, and what it would otherwise have to make while the first block waits.
+func New(o Options) (*Importer, error) {
+	verifier, err := claim.New(o.Claims)
+	if err != nil {
+		return nil, err
+	}
+	if err := verifier.Warm(o.Params.Validators); err != nil {
+		return nil, err
+	}
+	invoker := invoke.New(invoke.Options{Engine: o.Engine, Params: o.Params, Log: o.ServiceLog})
+	return &Importer{o.Params, invoker, verifier, o.Ancestor}, nil
+}
+
+// Apply executes a block on the state of its parent and gives the state that results. An error that wraps
+// protocol.Invalid is the block's, any other is ours. The state given does not change.
+func (im *Importer) Apply(prior *state.State, v *block.View) (*state.State, error) {
+	var claims errgroup.Group
+	env := &transition.Env{
+		Params: im.params, Invoker: im.invoker, RingRoot: im.verifier.RingRoot,
+		Settle: func(s *claim.Set) { claims.Go(func() error { return im.verifier.Settle(s) }) },
+	}
+	if im.ancestor != nil {
+		env.Ancestor = func(header protocol.Hash, slot protocol.Slot) bool {
+			return im.ancestor(v.Header.Parent, header, slot)
+		}
+	}
+	delta, err := transition.Apply(env, prior, v)
+	var post *state.State
+	if err == nil {
+		post = prior.Apply(delta)
+	}
+	if claimErr := claims.Wait(); err == nil {
+		err = claimErr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("block of slot %d: %w", v.Header.Slot, err)
+	}
+	return post, nil
+}

@@ -1,0 +1,86 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"damson/internal/archive"
+	"damson/internal/block"
+	"damson/internal/codec"
+	"damson/internal/protocol"
+	"damson/node/importer"
+	"damson/node/trace"
+)
+
+// Genesis begins a chain with what a genesis file holds. Files given to Blocks after it go on from there.
+func (r *Replay) Genesis(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	r.chain = importer.NewChain(r.opts.Importer)
+	return r.genesis(path, data)
+}
+
+func (r *Replay) genesis(path string, data []byte) error {
+	g, err := trace.DecodeGenesis(data, r.opts.Params)
+	if err != nil {
+		return fileError(path, err)
+	}
+	s, err := g.State.State(r.opts.Params)
+	if err != nil {
+		return fileError(path, err)
+	}
+	r.chain.Put(g.Header.Hash(), s)
+	return nil
+}
+
+// Blocks imports the blocks that stand one after another in a file, or in the members of an archive. All must be good.
+func (r *Replay) Blocks(path string) error {
+	if archive.Is(path) {
+		return archive.Read(path, func(name string, data []byte) error { return r.blocks(path+":"+name, data) })
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if len(data) == 0 {
+		return fmt.Errorf("%s: offset 0: block: %w", path, codec.ErrShort)
+	}
+	return r.blocks(path, data)
+}
+
+func (r *Replay) blocks(path string, data []byte) error {
+	d := codec.NewDecoder(data)
+	for n := 1; len(d.Rest()) > 0; n++ {
+		if r.opts.Progress != nil {
+			r.opts.Progress(path)
+		}
+		before := d.Rest()
+		var v block.View
+		if v.DecodeFrom(&d, r.opts.Params); d.Err() != nil {
+			return fileError(path, d.Err())
+		}
+		octets := before[:len(before)-len(d.Rest())]
+		start := time.Now()
+		_, err := r.chain.Import(octets)
+		r.times = append(r.times, time.Since(start))
+		r.summary.Steps++
+		if err == nil {
+			r.summary.Imported++
+			continue
+		}
+		r.summary.Failed++
+		why := fmt.Sprintf("this node failed: %v", err)
+		if _, invalid := errors.AsType[protocol.Invalid](err); invalid {
+			why = fmt.Sprintf("refused: %v", err)
+		}
+		r.summary.Failures = append(r.summary.Failures, Failure{
+			Path: path, Step: fmt.Sprintf("%s, block %d", filepath.Base(path), n), Reason: why,
+		})
+	}
+	return nil
+}

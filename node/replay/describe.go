@@ -1,0 +1,182 @@
+package replay
+
+import (
+	"encoding/hex"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"damson/crypto/blake2b"
+	"damson/internal/codec"
+	"damson/internal/protocol"
+	"damson/state"
+	"damson/state/trie"
+)
+
+// describe names the first entries in which a state differs from what was expected, at most limit of them.
+func describe(found, expected *state.State, limit int) string {
+	var b strings.Builder
+	changes := found.Diff(expected)
+	for i, c := range changes {
+		if i == limit {
+			fmt.Fprintf(&b, "\n  and %d more entries", len(changes)-limit)
+			break
+		}
+		got, ok := found.Get(c.Key)
+		fmt.Fprintf(&b, "\n  %s: ", entryName(c.Key, c.Value, got))
+		switch {
+		case !ok:
+			fmt.Fprintf(&b, "missing, want %s", short(c.Value))
+		case c.Value == nil:
+			fmt.Fprintf(&b, "should not be there, has %s", short(got))
+		default:
+			b.WriteString(describeValue(found, expected, c, got))
+		}
+	}
+	return b.String()
+}
+
+// entryName says what a key stands for: a component, an account, or an entry of a service.
+func entryName(key protocol.StateKey, values ...[]byte) string {
+	if c := state.Component(key[0]); key == c.Key() && c >= state.AuthPoolsKey && c <= state.LastOutputsKey {
+		return c.String()
+	}
+	if account := protocol.ServiceID(uint32(key[1]) | uint32(key[3])<<8 | uint32(key[5])<<16 | uint32(key[7])<<24); key == state.AccountKey(account) {
+		return fmt.Sprintf("account of service %d", account)
+	}
+	service := protocol.ServiceID(uint32(key[0]) | uint32(key[2])<<8 | uint32(key[4])<<16 | uint32(key[6])<<24)
+	for _, value := range values {
+		if hash := protocol.Hash(blake2b.Sum256(value)); key == state.PreimageKey(service, hash) {
+			return fmt.Sprintf("service %d, preimage of %s", service, hash)
+		}
+	}
+	return fmt.Sprintf("service %d, storage or request at key %s", service, key)
+}
+
+// describeValue says where two values of an entry differ, by field where it is a component.
+func describeValue(found, expected *state.State, c trie.Change, got []byte) string {
+	if a, b, ok := decodeBoth(found, expected, c.Key); ok {
+		if path, x, y, differ := firstDifference(reflect.ValueOf(a), reflect.ValueOf(b)); differ {
+			return fmt.Sprintf("%s is %s, want %s", path, x, y)
+		}
+	}
+	return fmt.Sprintf("is %s, want %s", short(got), short(c.Value))
+}
+
+// decodeBoth decodes the component of a key in both states.
+func decodeBoth(found, expected *state.State, key protocol.StateKey) (a, b any, ok bool) {
+	a, errA := decodeComponent(found, key)
+	b, errB := decodeComponent(expected, key)
+	return a, b, errA == nil && errB == nil && a != nil && b != nil
+}
+
+func decodeComponent(s *state.State, key protocol.StateKey) (any, error) {
+	switch state.Component(key[0]) {
+	case state.AuthPoolsKey:
+		return s.AuthPools()
+	case state.AuthQueuesKey:
+		return s.AuthQueues()
+	case state.RecentKey:
+		return s.Recent()
+	case state.SafroleKey:
+		return s.Safrole()
+	case state.DisputesKey:
+		return s.Disputes()
+	case state.EntropyKey:
+		return s.Entropy()
+	case state.StagingKey:
+		return s.Staging()
+	case state.ActiveKey:
+		return s.Active()
+	case state.PreviousKey:
+		return s.Previous()
+	case state.ReportsKey:
+		return s.Reports()
+	case state.SlotKey:
+		return s.Slot()
+	case state.PrivilegesKey:
+		return s.Privileges()
+	case state.ActivityKey:
+		return s.Activity()
+	case state.ReadyKey:
+		return s.Ready()
+	case state.AccumulatedKey:
+		return s.Accumulated()
+	case state.LastOutputsKey:
+		return s.LastOutputs()
+	}
+	octets, ok := s.Get(key)
+	if !ok || len(octets) != state.AccountSize {
+		return nil, nil
+	}
+	var a state.Account
+	d := codec.NewDecoder(octets)
+	a.DecodeFrom(&d)
+	return &a, d.Finish()
+}
+
+// firstDifference finds the first field, in order, in which two values of one type differ.
+func firstDifference(a, b reflect.Value) (path, x, y string, differ bool) {
+	switch a.Kind() {
+	case reflect.Pointer:
+		if a.IsNil() || b.IsNil() {
+			return "", print(a), print(b), a.IsNil() != b.IsNil()
+		}
+		return firstDifference(a.Elem(), b.Elem())
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if !a.Type().Field(i).IsExported() {
+				continue
+			}
+			if path, x, y, differ := firstDifference(a.Field(i), b.Field(i)); differ {
+				return "." + a.Type().Field(i).Name + path, x, y, true
+			}
+		}
+	case reflect.Slice:
+		if a.Type().Elem().Kind() == reflect.Uint8 {
+			return "", print(a), print(b), string(a.Bytes()) != string(b.Bytes())
+		}
+		if a.Len() != b.Len() {
+			return " count", fmt.Sprint(a.Len()), fmt.Sprint(b.Len()), true
+		}
+		for i := range a.Len() {
+			if path, x, y, differ := firstDifference(a.Index(i), b.Index(i)); differ {
+				return fmt.Sprintf("[%d]%s", i, path), x, y, true
+			}
+		}
+	case reflect.Array:
+		if a.Type().Elem().Kind() != reflect.Uint8 {
+			for i := range a.Len() {
+				if path, x, y, differ := firstDifference(a.Index(i), b.Index(i)); differ {
+					return fmt.Sprintf("[%d]%s", i, path), x, y, true
+				}
+			}
+			return "", "", "", false
+		}
+		return "", print(a), print(b), a.Interface() != b.Interface()
+	default:
+		return "", print(a), print(b), a.Interface() != b.Interface()
+	}
+	return "", "", "", false
+}
+
+func print(v reflect.Value) string {
+	switch {
+	case v.Kind() == reflect.Pointer && v.IsNil():
+		return "none"
+	case v.Kind() == reflect.Slice:
+		return short(v.Bytes())
+	case v.Kind() == reflect.Array:
+		return fmt.Sprintf("0x%x", v.Interface())
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// short gives octets in hexadecimal, cut where they are many.
+func short(b []byte) string {
+	const most = 40
+	if len(b) <= most {
+		return "0x" + hex.EncodeToString(b)
+	}
+	return fmt.Sprintf("0x%s… (%d octets)", hex.EncodeToString(b[:most]), len(b))
+}

@@ -1,0 +1,185 @@
+// Package replay imports chains from files and checks every state that results: traces as the official test
+// vectors have them, in folders, in single files or in archives, or blocks that follow a genesis.
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"damson/internal/archive"
+	"damson/internal/block"
+	"damson/internal/codec"
+	"damson/internal/protocol"
+	"damson/node/importer"
+	"damson/node/trace"
+	"damson/state"
+)
+
+// Options configures New.
+type Options struct {
+	Params   *protocol.Params
+	Importer *importer.Importer
+	RootOnly bool              // compare roots, not every entry
+	Progress func(path string) // called before each step; may be nil
+}
+
+// Replay imports steps and keeps count of them.
+type Replay struct {
+	opts    Options
+	chain   *importer.Chain
+	family  string // the folder of the steps that chain belongs to
+	times   []time.Duration
+	summary Summary
+}
+
+// New makes a Replay.
+func New(o Options) *Replay {
+	return &Replay{opts: o, chain: importer.NewChain(o.Importer), summary: Summary{Failures: []Failure{}}}
+}
+
+// Summary gives what was done so far.
+func (r *Replay) Summary() *Summary {
+	s := r.summary
+	s.fill(r.times)
+	return &s
+}
+
+// Path imports what a path holds: a folder of steps, an archive, or one step. An error is about the path itself;
+// blocks that do not do as expected are counted.
+func (r *Replay) Path(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	switch {
+	case info.IsDir():
+		return r.folder(path)
+	case archive.Is(path):
+		return archive.Read(path, func(name string, data []byte) error { return r.file(path+":"+name, data) })
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return r.file(path, data)
+}
+
+func (r *Replay) folder(path string) error {
+	count := 0
+	err := filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !(strings.HasSuffix(name, ".bin") || archive.Is(name)) {
+			return err
+		}
+		count++
+		return r.Path(name)
+	})
+	if err == nil && count == 0 {
+		return fmt.Errorf("%s: no .bin step and no .tar.zst archive in this folder", path)
+	}
+	return err
+}
+
+// file imports one member of a trace: its genesis, or a step.
+func (r *Replay) file(path string, data []byte) error {
+	if !strings.HasSuffix(path, ".bin") {
+		return nil
+	}
+	if family := filepath.Dir(path); family != r.family {
+		r.family, r.chain = family, importer.NewChain(r.opts.Importer)
+	}
+	if filepath.Base(path) == "genesis.bin" {
+		return r.genesis(path, data)
+	}
+	step, err := trace.DecodeStep(data, r.opts.Params)
+	if err != nil {
+		return fileError(path, err)
+	}
+	return r.step(path, step)
+}
+
+// fileError names the file beside the offset, field and rule that the codec found.
+func fileError(path string, err error) error {
+	hint := ""
+	if e, ok := errors.AsType[*codec.Error](err); ok && e.Offset > 0 {
+		hint = " (is it of another chain? see --spec)"
+	}
+	return fmt.Errorf("%s: %w%s", path, err, hint)
+}
+
+// step imports a block and judges what came of it.
+func (r *Replay) step(path string, step *trace.Step) error {
+	if r.opts.Progress != nil {
+		r.opts.Progress(path)
+	}
+	if err := r.begin(path, step); err != nil {
+		return err
+	}
+	start := time.Now()
+	post, err := r.chain.Import(step.Block)
+	r.times = append(r.times, time.Since(start))
+	r.summary.Steps++
+	if why := r.judge(step, post, err); why != "" {
+		r.summary.Failed++
+		r.summary.Failures = append(r.summary.Failures, Failure{
+			Path: path, Step: strings.TrimSuffix(filepath.Base(path), ".bin"), Reason: why,
+		})
+	}
+	return nil
+}
+
+// begin makes the step's prior state that of the block's parent, unless the parent was imported here.
+func (r *Replay) begin(path string, step *trace.Step) error {
+	var v block.View
+	if err := v.Decode(step.Block, r.opts.Params); err != nil {
+		return fileError(path, err)
+	}
+	if s, ok := r.chain.State(v.Header.Parent); ok && s.Root() == step.Pre.Root {
+		return nil
+	}
+	pre, err := step.Pre.State(r.opts.Params)
+	if err != nil {
+		return fileError(path, fmt.Errorf("pre_state: %w", err))
+	}
+	r.chain.Put(v.Header.Parent, pre)
+	return nil
+}
+
+// judge says what is wrong with the outcome of a step; nothing is if it is empty.
+func (r *Replay) judge(step *trace.Step, post *state.State, err error) string {
+	_, invalid := errors.AsType[protocol.Invalid](err)
+	switch {
+	case err != nil && !invalid:
+		return fmt.Sprintf("this node failed: %v", err)
+	case step.Refused() && err == nil:
+		return fmt.Sprintf("accepted with root %s, must be refused", post.Root())
+	case step.Refused():
+		r.summary.Rejected++
+		return ""
+	case err != nil:
+		return fmt.Sprintf("refused: %v; must be accepted with root %s", err, step.Post.Root)
+	case post.Root() != step.Post.Root:
+		return r.explain(step, post)
+	case !r.opts.RootOnly:
+		if want, err := step.Post.State(r.opts.Params); err != nil {
+			return err.Error()
+		} else if diff := describe(post, want, 5); diff != "" {
+			return "equal roots, but" + diff
+		}
+	}
+	r.summary.Imported++
+	return ""
+}
+
+func (r *Replay) explain(step *trace.Step, post *state.State) string {
+	why := fmt.Sprintf("root %s, want %s", post.Root(), step.Post.Root)
+	want, err := step.Post.State(r.opts.Params)
+	if err != nil {
+		return why + "; " + err.Error()
+	}
+	return why + describe(post, want, 5)
+}
