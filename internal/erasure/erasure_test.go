@@ -111,7 +111,7 @@ func TestLagrange(t *testing.T) {
 		rng := rand.New(rand.NewPCG(2, 3))
 		for _, rate := range [][2]int{{1, 1}, {1, 2}, {1, 5}, {2, 6}, {3, 4}, {3, 14}, {4, 4}, {4, 9}, {5, 8}, {6, 21}, {17, 60}} {
 			c := newCoder(t, rate[0], rate[1])
-			data := random(rng, rng.IntN(300))
+			data := random(rng, rng.IntN(1500*rate[0])) // shards longer than the rows of any kernel
 			shards := c.Encode(data)
 			for i, got := range shards {
 				if want := evaluate(c, data, i); !bytes.Equal(got, want) {
@@ -170,7 +170,7 @@ func TestField(t *testing.T) {
 func TestAgainstLeopard(t *testing.T) {
 	c := coder(t, "full")
 	rng := rand.New(rand.NewPCG(4, 5))
-	for _, blocks := range []int{1, 3} {
+	for _, blocks := range []int{1, 3, 9, 20} {
 		size := 64 * blocks
 		data := random(rng, size*c.threshold)
 		impl.TestAll(t, "erasure", func(t *testing.T) {
