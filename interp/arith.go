@@ -87,13 +87,3 @@ func mulUpperSU(a, b uint64) uint64 {
 func mulUpperSS(a, b uint64) uint64 {
 	return mulUpperSU(a, b) - a&uint64(int64(b)>>63)
 }
-
-// popcount counts ones by adding up ever wider fields. bits.OnesCount64 would ask whether the CPU
-// can do it, and the compiler then asks in the middle of the loop for every instruction.
-func popcount(x uint64) uint64 {
-	const pairs, nibbles, octets = 0x5555555555555555, 0x3333333333333333, 0x0f0f0f0f0f0f0f0f
-	x -= x >> 1 & pairs
-	x = x&nibbles + x>>2&nibbles
-	x = (x + x>>4) & octets
-	return x * 0x0101010101010101 >> 56
-}

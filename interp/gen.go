@@ -34,14 +34,22 @@ var conditions = map[string]string{
 	"LtS": "int64(A) < int64(%s)", "LeS": "int64(A) <= int64(%s)", "GeS": "int64(A) >= int64(%s)", "GtS": "int64(A) > int64(%s)",
 }
 
-// bodies are the instructions that compute: one expression each.
+// popcount counts the ones of x. bits.OnesCount64 would ask whether the CPU can do it, and the
+// compiler then asks in the middle of the loop for every instruction.
+const popcount = `x -= x >> 1 & 0x5555555555555555
+	x = x&0x3333333333333333 + x>>2&0x3333333333333333
+	x = (x + x>>4) & 0x0f0f0f0f0f0f0f0f
+	D = x * 0x0101010101010101 >> 56`
+
+// bodies are the instructions that compute. There is no call in them: the compiler inlines little in
+// so large a function, and around a call it would keep nothing in registers.
 var bodies = map[pvm.Opcode]string{
 	pvm.LoadImm64: "A = uint64(uint32(in.x)) | uint64(in.y)<<32",
 	pvm.LoadImm:   "A = X",
 
 	pvm.MoveReg:            "D = A",
-	pvm.CountSetBits64:     "D = popcount(A)",
-	pvm.CountSetBits32:     "D = popcount(uint64(uint32(A)))",
+	pvm.CountSetBits64:     "x := A; " + popcount,
+	pvm.CountSetBits32:     "x := uint64(uint32(A)); " + popcount,
 	pvm.LeadingZeroBits64:  "D = uint64(bits.LeadingZeros64(A))",
 	pvm.LeadingZeroBits32:  "D = uint64(bits.LeadingZeros32(uint32(A)))",
 	pvm.TrailingZeroBits64: "D = uint64(bits.TrailingZeros64(A))",
@@ -86,29 +94,29 @@ var bodies = map[pvm.Opcode]string{
 	pvm.Add32:      "D = extend32(A + B)",
 	pvm.Sub32:      "D = extend32(A - B)",
 	pvm.Mul32:      "D = extend32(A * B)",
-	pvm.DivU32:     "D = divU32(A, B)",
-	pvm.DivS32:     "D = divS32(A, B)",
-	pvm.RemU32:     "D = remU32(A, B)",
-	pvm.RemS32:     "D = remS32(A, B)",
+	pvm.DivU32:     "if b := uint32(B); b == 0 { D = math.MaxUint64 } else { D = uint64(int64(int32(uint32(A) / b))) }",
+	pvm.DivS32:     "if b := int32(B); b == 0 { D = math.MaxUint64 } else { D = uint64(int64(int32(A) / b)) }",
+	pvm.RemU32:     "if b := uint32(B); b == 0 { D = extend32(A) } else { D = uint64(int64(int32(uint32(A) % b))) }",
+	pvm.RemS32:     "if b := int32(B); b == 0 { D = extend32(A) } else { D = uint64(int64(int32(A) % b)) }",
 	pvm.ShloL32:    "D = uint64(int64(int32(A) << (B % 32)))",
 	pvm.ShloR32:    "D = uint64(int64(int32(uint32(A) >> (B % 32))))",
 	pvm.SharR32:    "D = uint64(int64(int32(A) >> (B % 32)))",
 	pvm.Add64:      "D = A + B",
 	pvm.Sub64:      "D = A - B",
 	pvm.Mul64:      "D = A * B",
-	pvm.DivU64:     "D = divU64(A, B)",
-	pvm.DivS64:     "D = divS64(A, B)",
-	pvm.RemU64:     "D = remU64(A, B)",
-	pvm.RemS64:     "D = remS64(A, B)",
+	pvm.DivU64:     "if b := B; b == 0 { D = math.MaxUint64 } else { D = A / b }",
+	pvm.DivS64:     "if b := int64(B); b == 0 { D = math.MaxUint64 } else { D = uint64(int64(A) / b) }",
+	pvm.RemU64:     "if b := B; b == 0 { D = A } else { D = A % b }",
+	pvm.RemS64:     "if b := int64(B); b == 0 { D = A } else { D = uint64(int64(A) % b) }",
 	pvm.ShloL64:    "D = A << (B % 64)",
 	pvm.ShloR64:    "D = A >> (B % 64)",
 	pvm.SharR64:    "D = uint64(int64(A) >> (B % 64))",
 	pvm.And:        "D = A & B",
 	pvm.Xor:        "D = A ^ B",
 	pvm.Or:         "D = A | B",
-	pvm.MulUpperSS: "D = mulUpperSS(A, B)",
-	pvm.MulUpperUU: "D = mulUpperUU(A, B)",
-	pvm.MulUpperSU: "D = mulUpperSU(A, B)",
+	pvm.MulUpperSS: "high, _ := bits.Mul64(A, B); D = high - A&uint64(int64(B)>>63) - B&uint64(int64(A)>>63)",
+	pvm.MulUpperUU: "high, _ := bits.Mul64(A, B); D = high",
+	pvm.MulUpperSU: "high, _ := bits.Mul64(A, B); D = high - B&uint64(int64(A)>>63)",
 	pvm.SetLtU:     "D = truth(A < B)",
 	pvm.SetLtS:     "D = truth(int64(A) < int64(B))",
 	pvm.CmovIz:     "if B == 0 { D = A }",
@@ -302,27 +310,31 @@ func access(op pvm.Opcode) string {
 	if form == pvm.TwoImms || form == pvm.OneRegTwoImms {
 		value = "Y"
 	}
-	which, do := "ReadPage", ""
-	at := "page[offset]"
-	if width > 1 {
-		at = fmt.Sprintf("binary.LittleEndian.Uint%d(page[offset:])", width*8)
-	}
+	which, do := "ReadPage", fmt.Sprintf("A = uint64(%s)", octets(width))
 	switch {
-	case flags.Has(pvm.Stores) && width == 1:
-		which, do = "WritePage", "page[offset] = byte("+value+")"
 	case flags.Has(pvm.Stores):
-		which, do = "WritePage", fmt.Sprintf("binary.LittleEndian.PutUint%d(page[offset:], uint%[1]d(%s))", width*8, value)
+		which, do = "WritePage", "x := "+value
+		for i := range width {
+			do += fmt.Sprintf("\nb[%d] = byte(x >> %d)", i, 8*i)
+		}
 	case flags.Has(pvm.Signed):
-		do = fmt.Sprintf("A = uint64(int64(int%d(%s)))", width*8, at)
-	default:
-		do = "A = uint64(" + at + ")"
+		do = fmt.Sprintf("A = uint64(int64(int%d(%s)))", width*8, octets(width))
 	}
 	test := "page == nil"
 	if width > 1 {
 		test += fmt.Sprintf(" || offset > pvm.PageSize-%d", width)
 	}
 	return "{\n" + resolve("addr := "+addr) + "\npage, offset := mem." + which + "(addr), addr%pvm.PageSize\nif " +
-		test + " {\nbreak fast\n}\n" + resolve(do) + "\n}"
+		test + " {\nbreak fast\n}\n" + fmt.Sprintf("b := page[offset:][:%d]\n", width) + resolve(do) + "\n}"
+}
+
+// octets puts the number in b together. The compiler makes one load of it.
+func octets(width uint32) string {
+	var parts []string
+	for i := range width {
+		parts = append(parts, fmt.Sprintf("uint%d(b[%d])<<%d", width*8, i, 8*i))
+	}
+	return strings.Join(parts, " | ")
 }
 
 const head = `// Code generated by gen.go; DO NOT EDIT.
@@ -330,7 +342,7 @@ const head = `// Code generated by gen.go; DO NOT EDIT.
 package interp
 
 import (
-	"encoding/binary"
+	"math"
 	"math/bits"
 
 	"damson/internal/pvm"

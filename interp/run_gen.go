@@ -3,7 +3,7 @@
 package interp
 
 import (
-	"encoding/binary"
+	"math"
 	"math/bits"
 
 	"damson/internal/pvm"
@@ -45,7 +45,9 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						page[offset] = byte(uint64(int64(int32(in.y))))
+						b := page[offset:][:1]
+						x := uint64(int64(int32(in.y)))
+						b[0] = byte(x >> 0)
 					}
 				case 31: // store_imm_u16
 					{
@@ -54,7 +56,10 @@ blocks:
 						if page == nil || offset > pvm.PageSize-2 {
 							break fast
 						}
-						binary.LittleEndian.PutUint16(page[offset:], uint16(uint64(int64(int32(in.y)))))
+						b := page[offset:][:2]
+						x := uint64(int64(int32(in.y)))
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
 					}
 				case 32: // store_imm_u32
 					{
@@ -63,7 +68,12 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						binary.LittleEndian.PutUint32(page[offset:], uint32(uint64(int64(int32(in.y)))))
+						b := page[offset:][:4]
+						x := uint64(int64(int32(in.y)))
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
 					}
 				case 33: // store_imm_u64
 					{
@@ -72,7 +82,16 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						binary.LittleEndian.PutUint64(page[offset:], uint64(uint64(int64(int32(in.y)))))
+						b := page[offset:][:8]
+						x := uint64(int64(int32(in.y)))
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
+						b[4] = byte(x >> 32)
+						b[5] = byte(x >> 40)
+						b[6] = byte(x >> 48)
+						b[7] = byte(x >> 56)
 					}
 				case 40: // jump
 					pc = uint(in.y)
@@ -93,7 +112,8 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						regs[in.a&15] = uint64(page[offset])
+						b := page[offset:][:1]
+						regs[in.a&15] = uint64(uint8(b[0]) << 0)
 					}
 				case 53: // load_i8
 					{
@@ -102,7 +122,8 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						regs[in.a&15] = uint64(int64(int8(page[offset])))
+						b := page[offset:][:1]
+						regs[in.a&15] = uint64(int64(int8(uint8(b[0]) << 0)))
 					}
 				case 54: // load_u16
 					{
@@ -111,7 +132,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-2 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint16(page[offset:]))
+						b := page[offset:][:2]
+						regs[in.a&15] = uint64(uint16(b[0])<<0 | uint16(b[1])<<8)
 					}
 				case 55: // load_i16
 					{
@@ -120,7 +142,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-2 {
 							break fast
 						}
-						regs[in.a&15] = uint64(int64(int16(binary.LittleEndian.Uint16(page[offset:]))))
+						b := page[offset:][:2]
+						regs[in.a&15] = uint64(int64(int16(uint16(b[0])<<0 | uint16(b[1])<<8)))
 					}
 				case 56: // load_u32
 					{
@@ -129,7 +152,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint32(page[offset:]))
+						b := page[offset:][:4]
+						regs[in.a&15] = uint64(uint32(b[0])<<0 | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)
 					}
 				case 57: // load_i32
 					{
@@ -138,7 +162,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						regs[in.a&15] = uint64(int64(int32(binary.LittleEndian.Uint32(page[offset:]))))
+						b := page[offset:][:4]
+						regs[in.a&15] = uint64(int64(int32(uint32(b[0])<<0 | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)))
 					}
 				case 58: // load_u64
 					{
@@ -147,7 +172,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 				case 59: // store_u8
 					{
@@ -156,7 +182,9 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						page[offset] = byte(regs[in.a&15])
+						b := page[offset:][:1]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
 					}
 				case 60: // store_u16
 					{
@@ -165,7 +193,10 @@ blocks:
 						if page == nil || offset > pvm.PageSize-2 {
 							break fast
 						}
-						binary.LittleEndian.PutUint16(page[offset:], uint16(regs[in.a&15]))
+						b := page[offset:][:2]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
 					}
 				case 61: // store_u32
 					{
@@ -174,7 +205,12 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						binary.LittleEndian.PutUint32(page[offset:], uint32(regs[in.a&15]))
+						b := page[offset:][:4]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
 					}
 				case 62: // store_u64
 					{
@@ -183,7 +219,16 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						binary.LittleEndian.PutUint64(page[offset:], uint64(regs[in.a&15]))
+						b := page[offset:][:8]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
+						b[4] = byte(x >> 32)
+						b[5] = byte(x >> 40)
+						b[6] = byte(x >> 48)
+						b[7] = byte(x >> 56)
 					}
 				case 70: // store_imm_ind_u8
 					{
@@ -192,7 +237,9 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						page[offset] = byte(uint64(int64(int32(in.y))))
+						b := page[offset:][:1]
+						x := uint64(int64(int32(in.y)))
+						b[0] = byte(x >> 0)
 					}
 				case 71: // store_imm_ind_u16
 					{
@@ -201,7 +248,10 @@ blocks:
 						if page == nil || offset > pvm.PageSize-2 {
 							break fast
 						}
-						binary.LittleEndian.PutUint16(page[offset:], uint16(uint64(int64(int32(in.y)))))
+						b := page[offset:][:2]
+						x := uint64(int64(int32(in.y)))
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
 					}
 				case 72: // store_imm_ind_u32
 					{
@@ -210,7 +260,12 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						binary.LittleEndian.PutUint32(page[offset:], uint32(uint64(int64(int32(in.y)))))
+						b := page[offset:][:4]
+						x := uint64(int64(int32(in.y)))
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
 					}
 				case 73: // store_imm_ind_u64
 					{
@@ -219,7 +274,16 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						binary.LittleEndian.PutUint64(page[offset:], uint64(uint64(int64(int32(in.y)))))
+						b := page[offset:][:8]
+						x := uint64(int64(int32(in.y)))
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
+						b[4] = byte(x >> 32)
+						b[5] = byte(x >> 40)
+						b[6] = byte(x >> 48)
+						b[7] = byte(x >> 56)
 					}
 				case 80: // load_imm_jump
 					regs[in.a&15] = uint64(int64(in.x))
@@ -298,9 +362,17 @@ blocks:
 				case 100: // move_reg
 					regs[in.d&15] = regs[in.a&15]
 				case 102: // count_set_bits_64
-					regs[in.d&15] = popcount(regs[in.a&15])
+					x := regs[in.a&15]
+					x -= x >> 1 & 0x5555555555555555
+					x = x&0x3333333333333333 + x>>2&0x3333333333333333
+					x = (x + x>>4) & 0x0f0f0f0f0f0f0f0f
+					regs[in.d&15] = x * 0x0101010101010101 >> 56
 				case 103: // count_set_bits_32
-					regs[in.d&15] = popcount(uint64(uint32(regs[in.a&15])))
+					x := uint64(uint32(regs[in.a&15]))
+					x -= x >> 1 & 0x5555555555555555
+					x = x&0x3333333333333333 + x>>2&0x3333333333333333
+					x = (x + x>>4) & 0x0f0f0f0f0f0f0f0f
+					regs[in.d&15] = x * 0x0101010101010101 >> 56
 				case 104: // leading_zero_bits_64
 					regs[in.d&15] = uint64(bits.LeadingZeros64(regs[in.a&15]))
 				case 105: // leading_zero_bits_32
@@ -324,7 +396,9 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						page[offset] = byte(regs[in.a&15])
+						b := page[offset:][:1]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
 					}
 				case 121: // store_ind_u16
 					{
@@ -333,7 +407,10 @@ blocks:
 						if page == nil || offset > pvm.PageSize-2 {
 							break fast
 						}
-						binary.LittleEndian.PutUint16(page[offset:], uint16(regs[in.a&15]))
+						b := page[offset:][:2]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
 					}
 				case 122: // store_ind_u32
 					{
@@ -342,7 +419,12 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						binary.LittleEndian.PutUint32(page[offset:], uint32(regs[in.a&15]))
+						b := page[offset:][:4]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
 					}
 				case 123: // store_ind_u64
 					{
@@ -351,7 +433,16 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						binary.LittleEndian.PutUint64(page[offset:], uint64(regs[in.a&15]))
+						b := page[offset:][:8]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
+						b[4] = byte(x >> 32)
+						b[5] = byte(x >> 40)
+						b[6] = byte(x >> 48)
+						b[7] = byte(x >> 56)
 					}
 				case 124: // load_ind_u8
 					{
@@ -360,7 +451,8 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						regs[in.a&15] = uint64(page[offset])
+						b := page[offset:][:1]
+						regs[in.a&15] = uint64(uint8(b[0]) << 0)
 					}
 				case 125: // load_ind_i8
 					{
@@ -369,7 +461,8 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						regs[in.a&15] = uint64(int64(int8(page[offset])))
+						b := page[offset:][:1]
+						regs[in.a&15] = uint64(int64(int8(uint8(b[0]) << 0)))
 					}
 				case 126: // load_ind_u16
 					{
@@ -378,7 +471,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-2 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint16(page[offset:]))
+						b := page[offset:][:2]
+						regs[in.a&15] = uint64(uint16(b[0])<<0 | uint16(b[1])<<8)
 					}
 				case 127: // load_ind_i16
 					{
@@ -387,7 +481,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-2 {
 							break fast
 						}
-						regs[in.a&15] = uint64(int64(int16(binary.LittleEndian.Uint16(page[offset:]))))
+						b := page[offset:][:2]
+						regs[in.a&15] = uint64(int64(int16(uint16(b[0])<<0 | uint16(b[1])<<8)))
 					}
 				case 128: // load_ind_u32
 					{
@@ -396,7 +491,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint32(page[offset:]))
+						b := page[offset:][:4]
+						regs[in.a&15] = uint64(uint32(b[0])<<0 | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)
 					}
 				case 129: // load_ind_i32
 					{
@@ -405,7 +501,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						regs[in.a&15] = uint64(int64(int32(binary.LittleEndian.Uint32(page[offset:]))))
+						b := page[offset:][:4]
+						regs[in.a&15] = uint64(int64(int32(uint32(b[0])<<0 | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)))
 					}
 				case 130: // load_ind_u64
 					{
@@ -414,7 +511,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 				case 131: // add_imm_32
 					regs[in.a&15] = extend32(regs[in.b&15] + uint64(int64(in.x)))
@@ -539,13 +637,29 @@ blocks:
 				case 192: // mul_32
 					regs[in.d&15] = extend32(regs[in.a&15] * regs[in.b&15])
 				case 193: // div_u_32
-					regs[in.d&15] = divU32(regs[in.a&15], regs[in.b&15])
+					if b := uint32(regs[in.b&15]); b == 0 {
+						regs[in.d&15] = math.MaxUint64
+					} else {
+						regs[in.d&15] = uint64(int64(int32(uint32(regs[in.a&15]) / b)))
+					}
 				case 194: // div_s_32
-					regs[in.d&15] = divS32(regs[in.a&15], regs[in.b&15])
+					if b := int32(regs[in.b&15]); b == 0 {
+						regs[in.d&15] = math.MaxUint64
+					} else {
+						regs[in.d&15] = uint64(int64(int32(regs[in.a&15]) / b))
+					}
 				case 195: // rem_u_32
-					regs[in.d&15] = remU32(regs[in.a&15], regs[in.b&15])
+					if b := uint32(regs[in.b&15]); b == 0 {
+						regs[in.d&15] = extend32(regs[in.a&15])
+					} else {
+						regs[in.d&15] = uint64(int64(int32(uint32(regs[in.a&15]) % b)))
+					}
 				case 196: // rem_s_32
-					regs[in.d&15] = remS32(regs[in.a&15], regs[in.b&15])
+					if b := int32(regs[in.b&15]); b == 0 {
+						regs[in.d&15] = extend32(regs[in.a&15])
+					} else {
+						regs[in.d&15] = uint64(int64(int32(regs[in.a&15]) % b))
+					}
 				case 197: // shlo_l_32
 					regs[in.d&15] = uint64(int64(int32(regs[in.a&15]) << (regs[in.b&15] % 32)))
 				case 198: // shlo_r_32
@@ -559,13 +673,29 @@ blocks:
 				case 202: // mul_64
 					regs[in.d&15] = regs[in.a&15] * regs[in.b&15]
 				case 203: // div_u_64
-					regs[in.d&15] = divU64(regs[in.a&15], regs[in.b&15])
+					if b := regs[in.b&15]; b == 0 {
+						regs[in.d&15] = math.MaxUint64
+					} else {
+						regs[in.d&15] = regs[in.a&15] / b
+					}
 				case 204: // div_s_64
-					regs[in.d&15] = divS64(regs[in.a&15], regs[in.b&15])
+					if b := int64(regs[in.b&15]); b == 0 {
+						regs[in.d&15] = math.MaxUint64
+					} else {
+						regs[in.d&15] = uint64(int64(regs[in.a&15]) / b)
+					}
 				case 205: // rem_u_64
-					regs[in.d&15] = remU64(regs[in.a&15], regs[in.b&15])
+					if b := regs[in.b&15]; b == 0 {
+						regs[in.d&15] = regs[in.a&15]
+					} else {
+						regs[in.d&15] = regs[in.a&15] % b
+					}
 				case 206: // rem_s_64
-					regs[in.d&15] = remS64(regs[in.a&15], regs[in.b&15])
+					if b := int64(regs[in.b&15]); b == 0 {
+						regs[in.d&15] = regs[in.a&15]
+					} else {
+						regs[in.d&15] = uint64(int64(regs[in.a&15]) % b)
+					}
 				case 207: // shlo_l_64
 					regs[in.d&15] = regs[in.a&15] << (regs[in.b&15] % 64)
 				case 208: // shlo_r_64
@@ -579,11 +709,14 @@ blocks:
 				case 212: // or
 					regs[in.d&15] = regs[in.a&15] | regs[in.b&15]
 				case 213: // mul_upper_s_s
-					regs[in.d&15] = mulUpperSS(regs[in.a&15], regs[in.b&15])
+					high, _ := bits.Mul64(regs[in.a&15], regs[in.b&15])
+					regs[in.d&15] = high - regs[in.a&15]&uint64(int64(regs[in.b&15])>>63) - regs[in.b&15]&uint64(int64(regs[in.a&15])>>63)
 				case 214: // mul_upper_u_u
-					regs[in.d&15] = mulUpperUU(regs[in.a&15], regs[in.b&15])
+					high, _ := bits.Mul64(regs[in.a&15], regs[in.b&15])
+					regs[in.d&15] = high
 				case 215: // mul_upper_s_u
-					regs[in.d&15] = mulUpperSU(regs[in.a&15], regs[in.b&15])
+					high, _ := bits.Mul64(regs[in.a&15], regs[in.b&15])
+					regs[in.d&15] = high - regs[in.b&15]&uint64(int64(regs[in.a&15])>>63)
 				case 216: // set_lt_u
 					regs[in.d&15] = truth(regs[in.a&15] < regs[in.b&15])
 				case 217: // set_lt_s
@@ -631,7 +764,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 				case 253: // [shlo_l_imm_64 add_64 load_ind_i32]
 					regs[in.a&15] = regs[in.b&15] << (uint32(in.x) % 64)
@@ -646,7 +780,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						regs[in.a&15] = uint64(int64(int32(binary.LittleEndian.Uint32(page[offset:]))))
+						b := page[offset:][:4]
+						regs[in.a&15] = uint64(int64(int32(uint32(b[0])<<0 | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)))
 					}
 				case 252: // [shlo_l_imm_64 add_64]
 					regs[in.a&15] = regs[in.b&15] << (uint32(in.x) % 64)
@@ -736,7 +871,16 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						binary.LittleEndian.PutUint64(page[offset:], uint64(regs[in.a&15]))
+						b := page[offset:][:8]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
+						b[4] = byte(x >> 32)
+						b[5] = byte(x >> 40)
+						b[6] = byte(x >> 48)
+						b[7] = byte(x >> 56)
 					}
 				case 239: // [add_imm_64 jump_ind]
 					regs[in.a&15] = regs[in.b&15] + uint64(int64(in.x))
@@ -758,7 +902,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 				case 237: // [add_64 load_ind_i32]
 					regs[in.d&15] = regs[in.a&15] + regs[in.b&15]
@@ -770,7 +915,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						regs[in.a&15] = uint64(int64(int32(binary.LittleEndian.Uint32(page[offset:]))))
+						b := page[offset:][:4]
+						regs[in.a&15] = uint64(int64(int32(uint32(b[0])<<0 | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)))
 					}
 				case 236: // [add_64 load_ind_u8]
 					regs[in.d&15] = regs[in.a&15] + regs[in.b&15]
@@ -782,7 +928,8 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						regs[in.a&15] = uint64(page[offset])
+						b := page[offset:][:1]
+						regs[in.a&15] = uint64(uint8(b[0]) << 0)
 					}
 				case 235: // [add_64 branch_lt_u]
 					regs[in.d&15] = regs[in.a&15] + regs[in.b&15]
@@ -821,7 +968,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 					pc++
 					in = &insts[pc]
@@ -831,7 +979,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 					pc++
 					in = &insts[pc]
@@ -843,7 +992,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 					pc++
 					in = &insts[pc]
@@ -853,7 +1003,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 				case 188: // [load_ind_u64 add_64]
 					{
@@ -862,7 +1013,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 					pc++
 					in = &insts[pc]
@@ -874,7 +1026,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						regs[in.a&15] = uint64(binary.LittleEndian.Uint64(page[offset:]))
+						b := page[offset:][:8]
+						regs[in.a&15] = uint64(uint64(b[0])<<0 | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56)
 					}
 					pc++
 					in = &insts[pc]
@@ -886,7 +1039,8 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						regs[in.a&15] = uint64(int64(int32(binary.LittleEndian.Uint32(page[offset:]))))
+						b := page[offset:][:4]
+						regs[in.a&15] = uint64(int64(int32(uint32(b[0])<<0 | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)))
 					}
 					pc++
 					in = &insts[pc]
@@ -898,7 +1052,16 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						binary.LittleEndian.PutUint64(page[offset:], uint64(regs[in.a&15]))
+						b := page[offset:][:8]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
+						b[4] = byte(x >> 32)
+						b[5] = byte(x >> 40)
+						b[6] = byte(x >> 48)
+						b[7] = byte(x >> 56)
 					}
 					pc++
 					in = &insts[pc]
@@ -908,7 +1071,16 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						binary.LittleEndian.PutUint64(page[offset:], uint64(regs[in.a&15]))
+						b := page[offset:][:8]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
+						b[4] = byte(x >> 32)
+						b[5] = byte(x >> 40)
+						b[6] = byte(x >> 48)
+						b[7] = byte(x >> 56)
 					}
 				case 184: // [store_ind_u64 add_imm_64]
 					{
@@ -917,7 +1089,16 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						binary.LittleEndian.PutUint64(page[offset:], uint64(regs[in.a&15]))
+						b := page[offset:][:8]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
+						b[4] = byte(x >> 32)
+						b[5] = byte(x >> 40)
+						b[6] = byte(x >> 48)
+						b[7] = byte(x >> 56)
 					}
 					pc++
 					in = &insts[pc]
@@ -929,7 +1110,9 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						page[offset] = byte(regs[in.a&15])
+						b := page[offset:][:1]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
 					}
 					pc++
 					in = &insts[pc]
@@ -941,7 +1124,9 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						page[offset] = byte(regs[in.a&15])
+						b := page[offset:][:1]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
 					}
 					pc++
 					in = &insts[pc]
@@ -953,7 +1138,9 @@ blocks:
 						if page == nil {
 							break fast
 						}
-						page[offset] = byte(uint64(int64(int32(in.y))))
+						b := page[offset:][:1]
+						x := uint64(int64(int32(in.y)))
+						b[0] = byte(x >> 0)
 					}
 					pc++
 					in = &insts[pc]
@@ -965,7 +1152,12 @@ blocks:
 						if page == nil || offset > pvm.PageSize-4 {
 							break fast
 						}
-						binary.LittleEndian.PutUint32(page[offset:], uint32(regs[in.a&15]))
+						b := page[offset:][:4]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
 					}
 					pc++
 					in = &insts[pc]
@@ -1000,7 +1192,16 @@ blocks:
 						if page == nil || offset > pvm.PageSize-8 {
 							break fast
 						}
-						binary.LittleEndian.PutUint64(page[offset:], uint64(regs[in.a&15]))
+						b := page[offset:][:8]
+						x := regs[in.a&15]
+						b[0] = byte(x >> 0)
+						b[1] = byte(x >> 8)
+						b[2] = byte(x >> 16)
+						b[3] = byte(x >> 24)
+						b[4] = byte(x >> 32)
+						b[5] = byte(x >> 40)
+						b[6] = byte(x >> 48)
+						b[7] = byte(x >> 56)
 					}
 				case 167: // [and_imm shlo_l_imm_64]
 					regs[in.a&15] = regs[in.b&15] & uint64(int64(in.x))
