@@ -15,7 +15,9 @@ const (
 )
 
 // Storage gives the value that a service stores under a key, hashed by state.StorageKey; nil if there is none.
-func (a *Accounts) Storage(id protocol.ServiceID, key protocol.StateKey) []byte { return a.get(id, key) }
+func (a *Accounts) Storage(id protocol.ServiceID, key protocol.StateKey) []byte {
+	return a.get(id, key)
+}
 
 // StorageChange is a change to storage before it is made.
 type StorageChange struct {
