@@ -106,8 +106,8 @@ var fuzzed = []struct {
 	{"work report", regexp.MustCompile(`internal/block.*\.Fuzz\w*Report`)},
 	{"work package", regexp.MustCompile(`internal/block.*\.Fuzz\w*Package`)},
 	{"program blob", regexp.MustCompile(`internal/pvm.*\.Fuzz\w*(Blob|Program|Decode)`)},
-	{"state entries", regexp.MustCompile(`state.*\.Fuzz\w*(State|Entr|KeyVal|Component)`)},
-	{"trace file", regexp.MustCompile(`\.Fuzz\w*Trace`)},
+	{"state entries", regexp.MustCompile(`^state.*\.Fuzz\w*(State|Entr|KeyVal|Component)`)},
+	{"trace file", regexp.MustCompile(`node/trace.*\.Fuzz`)},
 }
 
 func fuzzTargets(h *hall) (string, error) {
