@@ -51,7 +51,7 @@ func (l *lowerer) reset(p *pvm.Program) {
 	l.labels = make([]uint32, len(p.Insts)) // goes to the result
 	l.fixups, l.slow, l.sites = l.fixups[:0], l.slow[:0], l.sites[:0]
 	l.gasJumps, l.tables = l.gasJumps[:0], l.tables[:0]
-	l.table = uint32(len(p.JumpTable))
+	l.jumps = uint32(len(p.JumpTable))
 	l.gaps = slices.Contains(p.JumpTable, pvm.NoTarget)
 	for i := range p.Insts {
 		if in := &p.Insts[i]; goesBack[in.Op] && in.Y <= uint32(i) {
@@ -104,7 +104,7 @@ func (l *lowerer) lowerBlock(b pvm.Block) {
 	for ; l.i < l.end; l.i++ {
 		in := &l.insts[l.i]
 		l.a.Reserve(maxLowered)
-		how := &lowerings[in.Op]
+		how := &l.how[in.Op]
 		how.lower(l, in, how.arg)
 	}
 	l.a.Reserve(maxLowered)

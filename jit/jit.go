@@ -20,6 +20,7 @@ import (
 type Options struct {
 	CacheBytes int64 // bound on what is kept of compiled programs; 0 means 256 MiB
 	Spaces     int   // bound on idle memories that are kept; 0 means 64
+	Sabotage   int   // for tests of the tests: plants mistake 1 to Sabotages
 }
 
 // Engine recompiles programs.
@@ -39,7 +40,11 @@ func New(fallback pvm.Engine, o Options) (*Engine, error) {
 	e := &Engine{fallback: fallback}
 	e.cache.init(o.CacheBytes)
 	e.spaces.init(o.Spaces)
-	e.lowerers.New = func() any { return new(lowerer) }
+	how := &lowerings
+	if o.Sabotage > 0 {
+		how = sabotaged(o.Sabotage)
+	}
+	e.lowerers.New = func() any { return &lowerer{how: how} }
 	return e, nil
 }
 

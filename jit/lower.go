@@ -8,6 +8,7 @@ import (
 // lowerer turns a program into amd64 code in one pass. Positions are octets from the start of the code.
 type lowerer struct {
 	a     amd64.Asm
+	how   *[256]lowering
 	insts []pvm.Inst
 	i     int // the instruction being lowered
 	end   int // where its block ends
@@ -19,7 +20,7 @@ type lowerer struct {
 	sites    []site
 	tables   []uint32 // displacements that the address of the jump table goes into
 	gaps     bool     // the jump table has entries that lead nowhere
-	table    uint32   // entries in the jump table
+	jumps    uint32   // entries in the jump table
 
 	// Registers, by hardware number, whose upper half is known or not yet made. The lower half is right in both.
 	pending   uint16 // the upper half should be the sign of the lower, and holds anything

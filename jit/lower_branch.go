@@ -122,7 +122,7 @@ func lowerLoadImmJumpInd(l *lowerer, in *pvm.Inst, _ uint32) {
 func (l *lowerer) lookUp(base amd64.Reg, disp int32) {
 	l.a.RegMem(amd64.Lea32, scratch, amd64.Based(base, disp-2))
 	l.a.ShiftImm(amd64.Ror32, scratch, 1)
-	l.a.RegImm(amd64.Cmp32, scratch, int32(l.table))
+	l.a.RegImm(amd64.Cmp32, scratch, int32(l.jumps))
 	l.interpretIf(amd64.AboveOrEqual)
 	if l.gaps {
 		l.tableOperand(func(m amd64.Operand) { l.a.RegMem(amd64.Load64, scratch, m) })

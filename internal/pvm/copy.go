@@ -1,5 +1,7 @@
 package pvm
 
+import "bytes"
+
 // content is what a page holds, whoever wrote it; &zeroPage if nobody did as far as that is known.
 func (m *Memory) content(page uint32) *Page {
 	if m.backing != nil {
@@ -38,8 +40,8 @@ func (m *Memory) CopyFrom(src *Memory) {
 	src.eachRun(func(first, count uint32, a Access) {
 		m.Map(first, count, Write)
 		for page := first; page < first+count; page++ {
-			if p := src.content(page); p != &zeroPage && *p != zeroPage {
-				*m.pageToWrite(page) = *p
+			if p := src.content(page); p != &zeroPage && !bytes.Equal(p[:], zeroPage[:]) {
+				copy(m.pageToWrite(page)[:], p[:])
 			}
 		}
 		if a != Write {
@@ -64,7 +66,7 @@ func (m *Memory) Differs(other *Memory) (page uint32, differs bool) {
 		if a == None {
 			continue
 		}
-		if p, q := m.content(page), other.content(page); p != q && *p != *q {
+		if p, q := m.content(page), other.content(page); p != q && !bytes.Equal(p[:], q[:]) {
 			return page, true
 		}
 	}
