@@ -26,7 +26,7 @@ func (v *Invoker) IsAuthorized(in *AuthorizeInput) (*AuthorizeOutput, error) {
 	p := in.Package
 	accounts := service.New(in.State)
 	blob := accounts.Lookup(p.AuthCodeHost, p.Context.LookupAnchorSlot, p.AuthCodeHash)
-	_, code, ok := splitCode(blob)
+	code, ok := codeOf(blob)
 	if !ok {
 		return &AuthorizeOutput{Result: block.Result{Outcome: block.OutcomeBadCode}}, nil
 	}
@@ -41,12 +41,13 @@ func (v *Invoker) IsAuthorized(in *AuthorizeInput) (*AuthorizeOutput, error) {
 	return &AuthorizeOutput{Result: r.outcome(), GasUsed: r.used}, nil
 }
 
-// splitCode takes apart what Λ found, if it found anything.
-func splitCode(blob []byte) (metadata, code []byte, ok bool) {
+// codeOf takes the code out of what Λ found, if it found anything.
+func codeOf(blob []byte) ([]byte, bool) {
 	if blob == nil {
-		return nil, nil, false
+		return nil, false
 	}
-	return service.SplitCode(blob)
+	_, code, ok := service.SplitCode(blob)
+	return code, ok
 }
 
 // outcome tells how the program ended as reports have it.

@@ -42,7 +42,7 @@ func (v *Invoker) Refine(in *RefineInput) (*RefineOutput, error) {
 	c := &refinement{in: in, item: &p.Items[in.Item], accounts: service.New(in.State)}
 	defer c.machines.release()
 	blob := c.accounts.Lookup(c.item.Service, p.Context.LookupAnchorSlot, c.item.CodeHash)
-	_, code, ok := splitCode(blob)
+	code, ok := codeOf(blob)
 	if !ok {
 		return &RefineOutput{Result: block.Result{Outcome: block.OutcomeBadCode}}, nil
 	}
