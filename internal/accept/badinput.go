@@ -82,20 +82,25 @@ func badInput(h *hall) (string, error) {
 	return fmt.Sprintf("%d files refused", len(all)-len(errs)), errors.Join(errs...)
 }
 
-// judge wants exit status 1 and a single line about this file on the standard error output.
+// judge wants exit status 1 and, of all that is printed, a single line about this file.
 func (bad badFile) judge(o *outcome) error {
-	said := strings.TrimSpace(o.stderr)
+	var about []string
+	for line := range strings.Lines(o.stderr + "\n" + o.stdout) {
+		if strings.Contains(line, bad.name) {
+			about = append(about, strings.TrimSpace(line))
+		}
+	}
 	switch {
-	case o.status != 1:
-		return fmt.Errorf("exit status %d, want 1 (%q)", o.status, said)
 	case strings.Contains(o.stderr, "goroutine "):
 		return errors.New("panic")
-	case said == "" || strings.Contains(said, "\n"):
-		return fmt.Errorf("not one line: %q", said)
-	case !strings.Contains(said, bad.name):
-		return fmt.Errorf("the line does not name the file: %q", said)
-	case !bad.names.MatchString(strings.ReplaceAll(said, bad.name, "")):
-		return fmt.Errorf("the line does not name the offset: %q", said)
+	case o.status != 1:
+		return fmt.Errorf("exit status %d, want 1 (%q)", o.status, o.stderr)
+	case strings.Count(o.stderr, "\n") > 1:
+		return fmt.Errorf("more than a line: %q", o.stderr)
+	case len(about) != 1:
+		return fmt.Errorf("%d lines name the file, want 1 (%q)", len(about), o.stderr)
+	case !bad.names.MatchString(strings.ReplaceAll(about[0], bad.name, "")):
+		return fmt.Errorf("the line does not name the offset: %q", about[0])
 	}
 	return nil
 }
