@@ -123,93 +123,137 @@ func concerns(e *state.ReadyReport, done set) bool {
 
 // accumulatable is W*: what can be accumulated in this block, in order. GP §12.1.
 func accumulatable(ready state.Ready, phase int, immediate []*block.Report, queued []state.ReadyReport) []*block.Report {
-	done := packages(immediate)
-	var queue []state.ReadyReport
+	n := len(queued)
 	for i := range ready {
-		queue = append(queue, edit(ready[(phase+i)%len(ready)], done)...)
+		n += len(ready[i])
 	}
-	queue = append(queue, edit(queued, done)...)
-	return append(slices.Clone(immediate), prioritize(queue)...)
+	queue := make([]*state.ReadyReport, 0, n)
+	for i := range ready {
+		queue = appendEntries(queue, ready[(phase+i)%len(ready)])
+	}
+	queue = appendEntries(queue, queued)
+	return append(slices.Clone(immediate), prioritize(queue, packages(immediate))...)
 }
 
-// prioritize is Q: again and again it takes the reports that wait for nothing, until there are none. GP §12.1.
+func appendEntries(queue []*state.ReadyReport, slot []state.ReadyReport) []*state.ReadyReport {
+	for i := range slot {
+		queue = append(queue, &slot[i])
+	}
+	return queue
+}
+
+// prioritize is Q(E(queue, done)): again and again it takes the reports that wait for nothing, until there are none.
+// GP §12.1.
 //
 // The paper edits the whole queue after each round. Here each entry counts what it still waits for, so that a round
 // costs no more than what it releases.
-func prioritize(queue []state.ReadyReport) []*block.Report {
-	var round []int
-	for i := range queue {
-		if len(queue[i].Dependencies) == 0 {
-			round = append(round, i)
+func prioritize(queue []*state.ReadyReport, done set) []*block.Report {
+	var round []int32
+	for i, e := range queue {
+		if !done.has(&e.Report.Package.Hash) && subset(e.Dependencies, done) {
+			round = append(round, int32(i))
 		}
 	}
 	if len(round) == 0 {
 		return nil
 	}
-	g := newGraph(queue)
-	var order []*block.Report
+	g := newGraph(queue, done)
+	order := make([]*block.Report, 0, len(round))
+	var next []int32
 	for len(round) > 0 {
+		next = next[:0]
 		for _, i := range round {
 			order = append(order, &queue[i].Report)
 		}
-		var next []int
 		for _, i := range round {
-			next = g.finish(queue[i].Report.Package.Hash, next)
+			next = g.finish(g.own[i], next)
 		}
 		// An entry can be released and gone in one round, if its package was reported twice.
-		next = slices.DeleteFunc(next, func(i int) bool { return g.gone[i] })
+		next = slices.DeleteFunc(next, func(i int32) bool { return g.gone[i] })
 		slices.Sort(next)
-		round = next
+		round, next = next, round
 	}
 	return order
 }
 
-// graph knows of each package which entries of a queue are its reports, and which wait for it.
-type graph struct {
-	nodes   map[protocol.Hash]*node
-	waiting []int  // how many packages an entry still waits for
-	gone    []bool // whether E has removed an entry
+func subset(list []protocol.Hash, of set) bool {
+	for i := range list {
+		if !of.has(&list[i]) {
+			return false
+		}
+	}
+	return true
 }
 
-type node struct{ reports, waiting []int }
+// graph knows of each package which entries of a queue are its reports, and which wait for it. It may have hundreds
+// of thousands of nodes: lists are chains of indices, each with its first element in one slice and the elements
+// after others in a second. -1 ends a chain.
+type graph struct {
+	packages map[protocol.Hash]int32
+	reports  []int32 // of a package, the first entry that reports it
+	own      []int32 // of an entry, the package that it reports
+	another  []int32 // of an entry, the next one that reports the same package
+	waits    []int32 // of a package, the first edge of those that wait for it
+	edges    []edge
 
-func newGraph(queue []state.ReadyReport) *graph {
+	waiting []int32 // of an entry, how many packages it still waits for
+	gone    []bool  // of an entry, whether E has removed it
+}
+
+type edge struct{ entry, next int32 }
+
+// newGraph leaves out what is done. Entries of packages that are done are gone.
+func newGraph(queue []*state.ReadyReport, done set) *graph {
 	g := &graph{
-		nodes:   make(map[protocol.Hash]*node, len(queue)),
-		waiting: make([]int, len(queue)),
-		gone:    make([]bool, len(queue)),
+		packages: make(map[protocol.Hash]int32, len(queue)),
+		reports:  make([]int32, 0, len(queue)),
+		own:      make([]int32, len(queue)),
+		another:  make([]int32, len(queue)),
+		waits:    make([]int32, 0, len(queue)),
+		edges:    make([]edge, 0, len(queue)),
+		waiting:  make([]int32, len(queue)),
+		gone:     make([]bool, len(queue)),
 	}
-	of := func(h protocol.Hash) *node {
-		n := g.nodes[h]
-		if n == nil {
-			n = new(node)
-			g.nodes[h] = n
+	for i, e := range queue {
+		if g.gone[i] = done.has(&e.Report.Package.Hash); g.gone[i] {
+			continue
 		}
-		return n
-	}
-	for i := range queue {
-		n := of(queue[i].Report.Package.Hash)
-		n.reports = append(n.reports, i)
-		g.waiting[i] = len(queue[i].Dependencies)
-		for _, h := range queue[i].Dependencies {
-			n := of(h)
-			n.waiting = append(n.waiting, i)
+		at := g.find(&e.Report.Package.Hash)
+		g.own[i], g.another[i], g.reports[at] = at, g.reports[at], int32(i)
+		for j := range e.Dependencies {
+			if h := &e.Dependencies[j]; !done.has(h) {
+				at := g.find(h)
+				g.edges = append(g.edges, edge{int32(i), g.waits[at]})
+				g.waits[at] = int32(len(g.edges) - 1)
+				g.waiting[i]++
+			}
 		}
 	}
 	return g
 }
 
+func (g *graph) find(h *protocol.Hash) int32 {
+	at, ok := g.packages[*h]
+	if !ok {
+		at = int32(len(g.reports))
+		g.packages[*h] = at
+		g.reports = append(g.reports, -1)
+		g.waits = append(g.waits, -1)
+	}
+	return at
+}
+
 // finish takes a package as accumulated and appends the entries that now wait for nothing.
-func (g *graph) finish(h protocol.Hash, released []int) []int {
-	n := g.nodes[h]
-	for _, i := range n.reports {
+func (g *graph) finish(at int32, released []int32) []int32 {
+	for i := g.reports[at]; i >= 0; i = g.another[i] {
 		g.gone[i] = true
 	}
-	for _, i := range n.waiting {
-		if g.waiting[i]--; g.waiting[i] == 0 {
-			released = append(released, i)
+	for i := g.waits[at]; i >= 0; i = g.edges[i].next {
+		entry := g.edges[i].entry
+		if g.waiting[entry]--; g.waiting[entry] == 0 {
+			released = append(released, entry)
 		}
 	}
-	n.waiting = nil // reports of one package finish it once
+	g.waits[at] = -1 // reports of one package finish it once
 	return released
 }
