@@ -60,13 +60,13 @@ func (r *Replay) Path(path string) error {
 	case info.IsDir():
 		return r.folder(path)
 	case archive.Is(path):
-		return archive.Read(path, func(name string, data []byte) error { return r.file(path+":"+name, data) })
+		return archive.Read(path, func(name string, data []byte) error { return r.File(path+":"+name, data) })
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	return r.file(path, data)
+	return r.File(path, data)
 }
 
 func (r *Replay) folder(path string) error {
@@ -84,8 +84,8 @@ func (r *Replay) folder(path string) error {
 	return err
 }
 
-// file imports one member of a trace: its genesis, or a step.
-func (r *Replay) file(path string, data []byte) error {
+// File imports one member of a trace: its genesis, or a step.
+func (r *Replay) File(path string, data []byte) error {
 	if !strings.HasSuffix(path, ".bin") {
 		return nil
 	}
