@@ -114,17 +114,17 @@ func checkPedersen(claims []*RingClaim, weights []byte) bool {
 	var onBase, onBlinding scalar
 	onInput := make(map[*Input]scalar, 1)
 	for i, c := range claims {
-		z, z2 := shortScalar(weights[32*i:]), shortScalar(weights[32*i+16:])
+		z, z2, widthR := shortScalar(weights[32*i:]), shortScalar(weights[32*i+16:]), uint(variableWidth)
 		if i == 0 {
-			z2 = scalar{1} // one weight may be left out
+			z2, widthR = scalar{1}, 2 // one weight may be left out
 		}
 		proof := &c.pedersen
-		p.addShort(&z, newMultiples(&proof.ok, variableWidth))
-		p.addShort(&z2, newMultiples(&proof.r, variableWidth))
+		p.addShort(&z, newShortMultiples(&proof.ok, variableWidth))
+		p.addShort(&z2, newShortMultiples(&proof.r, widthR))
 		weighted := z.mul(&proof.challenge)
-		p.add(&weighted, newMultiples(&proof.output, variableWidth))
+		p.add(&weighted, newMultiples(&proof.output))
 		weighted = z2.mul(&proof.challenge)
-		p.add(&weighted, newMultiples(&proof.commitment, variableWidth))
+		p.add(&weighted, newMultiples(&proof.commitment))
 
 		weighted = z.mul(&proof.s)
 		sum := onInput[c.input]

@@ -28,8 +28,10 @@ func TestSplitG1(t *testing.T) {
 	seed, _ := new(big.Int).SetString("d201000000010000", 16)
 	square := new(big.Int).Mul(seed, seed)
 	q := fr.Modulus()
-	cases := []*big.Int{new(big.Int), big.NewInt(1), new(big.Int).Sub(q, big.NewInt(1)), square,
-		new(big.Int).Sub(square, big.NewInt(1)), new(big.Int).Sub(new(big.Int).Mul(square, square), square)}
+	cases := []*big.Int{
+		new(big.Int), big.NewInt(1), new(big.Int).Sub(q, big.NewInt(1)), square,
+		new(big.Int).Sub(square, big.NewInt(1)), new(big.Int).Sub(new(big.Int).Mul(square, square), square),
+	}
 	for range 2000 {
 		k := randomField(t)
 		cases = append(cases, k.BigInt(new(big.Int)))

@@ -44,7 +44,7 @@ type Input struct {
 func NewInput(data []byte) *Input {
 	in := &Input{point: hashToCurve(data)}
 	copy(in.encoded[:], appendPoint(nil, &in.point))
-	in.tables = sync.OnceValue(func() *multiples { return newMultiples(&in.point, variableWidth) })
+	in.tables = sync.OnceValue(func() *multiples { return newMultiples(&in.point) })
 	return in
 }
 
@@ -84,7 +84,7 @@ func (k *PublicKey) VerifyInput(in *Input, ad, sig []byte) error {
 	u.add(&minusC, k.tables())
 	v := newProduct(2)
 	v.add(&s, in.tables())
-	v.add(&minusC, newMultiples(&output, variableWidth))
+	v.add(&minusC, newMultiples(&output))
 	var nonces [2]affine
 	normalise(nonces[:], []extended{u.sum(), v.sum()})
 

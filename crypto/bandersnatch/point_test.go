@@ -108,11 +108,11 @@ func TestProductsAgreeWithGnark(t *testing.T) {
 				p.add(&k, newSplitMultiples(&point, fixedWidth))
 			case 1:
 				k = scalar{k[0], k[1]}
-				p.addShort(&k, newMultiples(&point, variableWidth))
+				p.addShort(&k, newMultiples(&point))
 			case 2:
 				p.add(&k, newSplitMultiples(&point, keyWidth))
 			default:
-				p.add(&k, newMultiples(&point, variableWidth))
+				p.add(&k, newMultiples(&point))
 			}
 			var term affine
 			term.ScalarMultiplication(&point, k.big())

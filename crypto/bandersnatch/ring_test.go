@@ -238,7 +238,8 @@ func FuzzSignature(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sig []byte) {
 		// The challenge may have r added, which changes its 32 octets alone.
 		err := public.VerifyInput(in, []byte("ad"), sig)
-		if err == nil && !(bytes.Equal(sig[:32], valid[:32]) && bytes.Equal(sig[64:], valid[64:])) {
+		same := bytes.Equal(sig[:min(32, len(sig))], valid[:32]) && bytes.Equal(sig[min(64, len(sig)):], valid[64:])
+		if err == nil && !same {
 			t.Fatalf("%x is accepted", sig)
 		}
 	})

@@ -18,25 +18,32 @@ const (
 )
 
 // newMultiples prepares p for one product.
-func newMultiples(p *affine, width uint) *multiples {
-	var q extended
-	q.setAffine(p)
-	return newExtendedMultiples(&q, width)
+func newMultiples(p *affine) *multiples {
+	const count = 1 << (variableWidth - 2)
+	t := &multiples{width: variableWidth, parts: 1, plain: make([]cached, count), mapped: make([]cached, count)}
+	var q [2]extended
+	q[0].setAffine(p)
+	q[1].endomorphic(&q[0])
+	fillOdd(t.plain, &q[0])
+	fillOdd(t.mapped, &q[1])
+	return t
 }
 
-func newExtendedMultiples(p *extended, width uint) *multiples {
-	count := 1 << (width - 2)
-	t := &multiples{width: width, parts: 1, plain: make([]cached, count), mapped: make([]cached, count)}
+// newShortMultiples prepares p for scalars that are not split.
+func newShortMultiples(p *affine, width uint) *multiples {
+	t := &multiples{width: width, parts: 1, plain: make([]cached, 1<<(width-2))}
 	var q extended
-	q.endomorphic(p)
-	fillOdd(t.plain, p)
-	fillOdd(t.mapped, &q)
+	q.setAffine(p)
+	fillOdd(t.plain, &q)
 	return t
 }
 
 // fillOdd fills the table with 1, 3, 5 … times p.
 func fillOdd(table []cached, p *extended) {
 	table[0] = p.cache()
+	if len(table) == 1 {
+		return
+	}
 	twice := *p
 	twice.double(true)
 	step := twice.cache()

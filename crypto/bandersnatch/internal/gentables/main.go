@@ -31,7 +31,7 @@ func run(path string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	s, err := srs.Read(file)
 	if err != nil {
 		return err
