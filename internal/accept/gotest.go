@@ -173,8 +173,11 @@ func (r *report) why(said string, out io.Writer) {
 
 func (r *report) print(out io.Writer) {
 	for _, name := range slices.Sorted(maps.Keys(r.suites)) {
-		fmt.Fprintf(out, "suite %s: %s\n", name, r.suites[name].text)
+		if !strings.HasPrefix(name, manySuites) {
+			fmt.Fprintf(out, "suite %s: %s\n", name, r.suites[name].text)
+		}
 	}
+	r.printMany(out)
 	for _, figure := range r.figures {
 		fmt.Fprintln(out, "figure", figure)
 	}
@@ -182,6 +185,23 @@ func (r *report) print(out io.Writer) {
 		fmt.Fprintln(out, "FAILED", bad)
 	}
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
+}
+
+// manySuites begins the names of suites of a few vectors each, which are shown as one.
+const manySuites = "fuzz-traces/"
+
+func (r *report) printMany(out io.Writer) {
+	suites, sum := 0, suite{}
+	for name, s := range r.suites {
+		if strings.HasPrefix(name, manySuites) {
+			suites++
+			sum.vectors += s.vectors
+			sum.skipped += s.skipped
+		}
+	}
+	if suites > 0 {
+		fmt.Fprintf(out, "suite %s*: %d vectors in %d suites, %d skipped\n", manySuites, sum.vectors, suites, sum.skipped)
+	}
 }
 
 func test(o testOptions) error {
