@@ -21,24 +21,26 @@ import (
 func TestTraces(t *testing.T) {
 	p := protocol.Tiny()
 	invoker := invoke.New(invoke.Options{Engine: interp.New(), Params: p})
-	n := 0
-	for f := range vectors.Files(t, "traces", ".bin") {
-		if strings.HasSuffix(f.Name, "genesis.bin") {
-			continue
+	for _, suite := range []string{"traces", "fuzz-traces"} {
+		n := 0
+		for f := range vectors.Files(t, suite, ".bin") {
+			if strings.HasSuffix(f.Name, "genesis.bin") {
+				continue
+			}
+			step, err := trace.DecodeStep(f.Data, p)
+			if err != nil {
+				t.Fatalf("%s: %v", f.Path, err)
+			}
+			if step.Refused() {
+				continue
+			}
+			if !checkStep(t, p, invoker, step) {
+				t.Fatal(f.Path)
+			}
+			n++
 		}
-		step, err := trace.DecodeStep(f.Data, p)
-		if err != nil {
-			t.Fatalf("%s: %v", f.Path, err)
-		}
-		if step.Refused() {
-			continue
-		}
-		if !checkStep(t, p, invoker, step) {
-			t.Fatal(f.Path)
-		}
-		n++
+		vectors.Count(t, suite+" (accumulation)", n, 0)
 	}
-	vectors.Count(t, "traces (accumulation)", n, 0)
 }
 
 func checkStep(t *testing.T, p *protocol.Params, invoker *invoke.Invoker, step *trace.Step) bool {

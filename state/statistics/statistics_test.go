@@ -139,21 +139,23 @@ func TestPreimagesVectors(t *testing.T) {
 // taken from the state after it (which services accumulated) or found in a simple way that does for these traces.
 func TestTraces(t *testing.T) {
 	p := protocol.Tiny()
-	n := 0
-	for f := range vectors.Files(t, "traces", ".bin") {
-		if strings.HasSuffix(f.Name, "genesis.bin") {
-			continue
+	for _, suite := range []string{"traces", "fuzz-traces"} {
+		n := 0
+		for f := range vectors.Files(t, suite, ".bin") {
+			if strings.HasSuffix(f.Name, "genesis.bin") {
+				continue
+			}
+			step, err := trace.DecodeStep(f.Data, p)
+			if err != nil {
+				t.Fatalf("%s: %v", f.Path, err)
+			}
+			if !step.Refused() {
+				checkStep(t, p, f.Path, step)
+				n++
+			}
 		}
-		step, err := trace.DecodeStep(f.Data, p)
-		if err != nil {
-			t.Fatalf("%s: %v", f.Path, err)
-		}
-		if !step.Refused() {
-			checkStep(t, p, f.Path, step)
-			n++
-		}
+		vectors.Count(t, suite+" (statistics)", n, 0)
 	}
-	vectors.Count(t, "traces (statistics)", n, 0)
 }
 
 func checkStep(t *testing.T, p *protocol.Params, path string, step *trace.Step) {
