@@ -67,6 +67,9 @@ func BenchmarkDecode(b *testing.B) {
 			p, _ := protocol.Named(chain)
 			for f := range vectors.Files(b, "codec/"+chain, "block.bin") {
 				var v block.View
+				if err := v.Decode(f.Data, p); err != nil {
+					b.Fatal(err)
+				}
 				b.SetBytes(int64(len(f.Data)))
 				b.ReportAllocs()
 				for b.Loop() {

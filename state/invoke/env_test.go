@@ -46,7 +46,8 @@ const (
 // env is a machine before a host call.
 type env struct {
 	*testing.T
-	r *run
+	r    *run
+	base entries // where it matters
 }
 
 // theService is who runs in these tests, and thisSlot when.
@@ -63,7 +64,7 @@ func newEnv(t *testing.T, kind invocation) *env {
 	r.m.Mem.Map(room/pvm.PageSize, roomSize/pvm.PageSize, pvm.Write)
 	r.m.Mem.Map(readOnly/pvm.PageSize, 1, pvm.Read)
 	r.setGas(1000)
-	return &env{t, r}
+	return &env{T: t, r: r}
 }
 
 // accumulating gives a machine in Ψ_A of theService on a state.
