@@ -3,7 +3,6 @@ package bandersnatch
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
@@ -26,49 +25,71 @@ func (e *BatchError) Error() string {
 // Unwrap returns the reasons.
 func (e *BatchError) Unwrap() []error { return e.Errs }
 
-// VerifyBatch checks many ring signatures at the price of one pairing. A failure is a [*BatchError].
-func (v *RingVerifier) VerifyBatch(batch []Signed) error {
-	inputs := make(map[string]*Input, 2)
+// VerifyBatch checks many ring signatures at the price of one pairing, on up to the given number of goroutines. A failure is
+// a [*BatchError].
+func (v *RingVerifier) VerifyBatch(batch []Signed, workers int) error {
 	claims := make([]*RingClaim, len(batch))
-	var failed BatchError
+	errs := make([]error, claimParts*len(batch))
+	inputs := make(map[string]*Input, 2)
 	for i := range batch {
+		if len(batch[i].Signature) != RingSignatureSize {
+			errs[claimParts*i] = ErrLength
+			continue
+		}
 		in := inputs[string(batch[i].Input)]
 		if in == nil {
 			in = NewInput(batch[i].Input)
 			inputs[string(batch[i].Input)] = in
 		}
-		var err error
-		if claims[i], err = v.Prepare(in, batch[i].AD, batch[i].Signature); err != nil {
-			failed.Bad, failed.Errs = append(failed.Bad, i), append(failed.Errs, err)
-		}
+		claims[i] = &RingClaim{verifier: v, input: in}
 	}
-	return merge(&failed, VerifyClaims(claims))
+	each(workers, len(errs), func(task int) {
+		i, part := task/claimParts, task%claimParts
+		if claims[i] != nil {
+			errs[task] = claims[i].decode(part, batch[i].AD, batch[i].Signature)
+		}
+	})
+	results := make([]error, len(batch))
+	each(workers, len(batch), func(i int) {
+		for _, err := range errs[claimParts*i : claimParts*(i+1)] {
+			if results[i] == nil {
+				results[i] = err
+			}
+		}
+		if results[i] == nil && !claims[i].interpret() {
+			results[i] = ErrSignature
+		}
+		if results[i] != nil {
+			claims[i] = nil
+		}
+	})
+	verifyClaims(claims, results, workers)
+	return batchError(results)
 }
 
-// merge adds to the failures to decode those to verify.
-func merge(failed *BatchError, err error) error {
-	var invalid *BatchError
-	if errors.As(err, &invalid) {
-		bad, errs := failed.Bad, failed.Errs
-		failed = new(BatchError)
-		for len(bad)+len(invalid.Bad) > 0 {
-			if len(invalid.Bad) == 0 || len(bad) > 0 && bad[0] < invalid.Bad[0] {
-				failed.Bad, failed.Errs = append(failed.Bad, bad[0]), append(failed.Errs, errs[0])
-				bad, errs = bad[1:], errs[1:]
-			} else {
-				failed.Bad, failed.Errs = append(failed.Bad, invalid.Bad[0]), append(failed.Errs, invalid.Errs[0])
-				invalid.Bad, invalid.Errs = invalid.Bad[1:], invalid.Errs[1:]
-			}
+// VerifyClaims checks claims together, of one ring or of several, on up to the given number of goroutines. A failure is a
+// [*BatchError].
+func VerifyClaims(claims []*RingClaim, workers int) error {
+	results := make([]error, len(claims))
+	verifyClaims(claims, results, workers)
+	return batchError(results)
+}
+
+func batchError(results []error) error {
+	var failed BatchError
+	for i, err := range results {
+		if err != nil {
+			failed.Bad, failed.Errs = append(failed.Bad, i), append(failed.Errs, err)
 		}
 	}
 	if len(failed.Bad) == 0 {
 		return nil
 	}
-	return failed
+	return &failed
 }
 
-// VerifyClaims checks claims together, of one ring or of several. It skips those that are nil. A failure is a [*BatchError].
-func VerifyClaims(claims []*RingClaim) error {
+// verifyClaims checks the claims that are not nil, and notes which fail.
+func verifyClaims(claims []*RingClaim, results []error, workers int) {
 	kept := make([]*RingClaim, 0, len(claims))
 	index := make([]int, 0, len(claims))
 	for i, c := range claims {
@@ -76,36 +97,54 @@ func VerifyClaims(claims []*RingClaim) error {
 			kept, index = append(kept, c), append(index, i)
 		}
 	}
-	var failed BatchError
-	findInvalid(kept, index, &failed)
-	if len(failed.Bad) == 0 {
-		return nil
-	}
-	return &failed
+	findInvalid(kept, index, results, workers)
 }
 
 // findInvalid halves a batch that fails until the culprits are single.
-func findInvalid(claims []*RingClaim, index []int, failed *BatchError) {
-	if len(claims) == 0 || checkClaims(claims) {
+func findInvalid(claims []*RingClaim, index []int, results []error, workers int) {
+	if len(claims) == 0 || checkClaims(claims, workers) {
 		return
 	}
 	if len(claims) == 1 {
-		failed.Bad, failed.Errs = append(failed.Bad, index[0]), append(failed.Errs, ErrSignature)
+		results[index[0]] = ErrSignature
 		return
 	}
 	middle := len(claims) / 2
-	findInvalid(claims[:middle], index[:middle], failed)
-	findInvalid(claims[middle:], index[middle:], failed)
+	findInvalid(claims[:middle], index[:middle], results, workers)
+	findInvalid(claims[middle:], index[middle:], results, workers)
 }
 
 // checkClaims checks the equations of all claims in one sum, in which each has a random weight. If one is false, the sum
 // holds with a probability of 2^−128.
-func checkClaims(claims []*RingClaim) bool {
+func checkClaims(claims []*RingClaim, workers int) bool {
 	weights := make([]byte, 4*16*len(claims))
 	if _, err := rand.Read(weights); err != nil {
 		return false
 	}
-	return checkPedersen(claims, weights[:2*16*len(claims)]) && checkOpenings(claims, weights[2*16*len(claims):])
+	spaces := [2]*workspace{workspaces.Get().(*workspace), workspaces.Get().(*workspace)}
+	for _, w := range spaces {
+		defer workspaces.Put(w)
+	}
+	o := newOpenings(spaces[0], claims, weights[:2*16*len(claims)])
+	var sums [2]bls12381.G1Jac
+	var holds bool
+	each(workers, 3, func(task int) {
+		switch task {
+		case 0:
+			sums[0] = o.left.sum(spaces[0])
+		case 1:
+			holds = checkPedersen(claims, weights[2*16*len(claims):])
+		case 2:
+			sums[1] = o.right.sum(spaces[1])
+		}
+	})
+	if !holds {
+		return false
+	}
+	var points [2]bls12381.G1Affine
+	normaliseG1(points[:], sums[:])
+	points[0].Neg(&points[0])
+	return pairing().check(spaces[0], &points, workers)
 }
 
 // checkPedersen checks Σ z·(Oₖ + c·O − s·I) + z′·(R + c·Ȳ − s·G − s_b·B) = 0.
@@ -178,18 +217,24 @@ func makeWeight(plain, mapped uint64) *weight {
 	return w
 }
 
-// checkOpenings checks the two KZG openings of every claim. With C the commitment, y the value at x and π the proof, each is
-// e(C − y·g₁ + x·π, g₂) = e(π, τ·g₂).
-func checkOpenings(claims []*RingClaim, weights []byte) bool {
-	w := workspaces.Get().(*workspace)
-	defer workspaces.Put(w)
+// openings are the two sides of the pairing equation for all KZG openings. With C the commitment, y the value at x and π the
+// proof, each says that e(C − y·g₁ + x·π, g₂) = e(π, τ·g₂).
+type openings struct {
+	left, right *productG1
+	shared      map[*RingVerifier]*[3]fr.Element // what multiplies the columns of each ring
+	onGenerator fr.Element                       // what multiplies −g₁
+}
+
+// newOpenings gives each of the two openings of a claim its weight.
+func newOpenings(w *workspace, claims []*RingClaim, weights []byte) *openings {
 	points := make([]bls12381.G1Affine, 0, claimPoints*len(claims))
 	for _, c := range claims {
-		p := &c.proof
-		points = append(append(points, p.columns[:]...), p.quotient, p.atZeta, p.atShift)
+		for _, p := range c.proof.points() {
+			points = append(points, *p)
+		}
 	}
 	prepared := newMultiplesG1(w, variableWidthG1, points...)
-	o := openings{
+	o := &openings{
 		left: newProductG1(len(points) + 4), right: newProductG1(2 * len(claims)),
 		shared: make(map[*RingVerifier]*[3]fr.Element, 1),
 	}
@@ -205,26 +250,9 @@ func checkOpenings(claims []*RingClaim, weights []byte) bool {
 			o.left.add(&shared[i], &v.columns[i])
 		}
 	}
-	constants := pairing()
 	o.onGenerator.Neg(&o.onGenerator)
-	o.left.add(&o.onGenerator, &constants.generator)
-
-	var sums [2]bls12381.G1Affine
-	normaliseG1(sums[:], []bls12381.G1Jac{o.left.sum(w), o.right.sum(w)})
-	sums[0].Neg(&sums[0])
-	w.lines = constants.lines // PairingCheckFixedQ overwrites its argument
-	ok, err := bls12381.PairingCheckFixedQ(sums[:], w.lines[:])
-	return err == nil && ok
-}
-
-// claimPoints is how many points of G1 a claim has: four columns, the quotient, two opening proofs.
-const claimPoints = 7
-
-// openings are the two sides of the pairing equation.
-type openings struct {
-	left, right *productG1
-	shared      map[*RingVerifier]*[3]fr.Element // what multiplies the columns of each ring
-	onGenerator fr.Element                       // what multiplies −g₁
+	o.left.add(&o.onGenerator, &pairing().generator)
+	return o
 }
 
 // add adds the two openings of a claim: first times the one at ζ, second times the one at ζω.

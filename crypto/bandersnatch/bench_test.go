@@ -98,14 +98,16 @@ func benchmarkRing(b *testing.B) (*RingVerifier, []Signed) {
 func BenchmarkRingVerify(b *testing.B) {
 	verifier, signed := benchmarkRing(b)
 	for _, count := range []int{1, 3, 16} {
-		b.Run(fmt.Sprintf("batch=%d", count), func(b *testing.B) {
-			for b.Loop() {
-				if err := verifier.VerifyBatch(signed[:count]); err != nil {
-					b.Fatal(err)
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("batch=%d/workers=%d", count, workers), func(b *testing.B) {
+				for b.Loop() {
+					if err := verifier.VerifyBatch(signed[:count], workers); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*count), "µs/signature")
-		})
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*count), "µs/signature")
+			})
+		}
 	}
 	b.Run("part=prepare", func(b *testing.B) {
 		in := NewInput(signed[0].Input)
@@ -121,7 +123,7 @@ func BenchmarkRingVerify(b *testing.B) {
 			b.Fatal(err)
 		}
 		for b.Loop() {
-			if err := VerifyClaims([]*RingClaim{claim}); err != nil {
+			if err := VerifyClaims([]*RingClaim{claim}, 1); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -62,8 +62,8 @@ func hashToField(message []byte) (u [2]fr.Element) {
 	var uniform [2 * sha512.Size]byte
 	copy(uniform[:], b1[:])
 	copy(uniform[sha512.Size:], b2[:])
-	u[0].SetBytes(uniform[:elementLength])
-	u[1].SetBytes(uniform[elementLength : 2*elementLength])
+	u[0] = fieldFrom384((*[elementLength]byte)(uniform[:]))
+	u[1] = fieldFrom384((*[elementLength]byte)(uniform[elementLength:]))
 	return u
 }
 

@@ -117,15 +117,15 @@ func TestClaimsOfManyRings(t *testing.T) {
 		return claims
 	}
 	for _, bad := range [][]int{nil, {0}, {3}, {13}, {2, 3}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}} {
-		err := VerifyClaims(prepare(bad...))
+		err := VerifyClaims(prepare(bad...), 2)
 		checkBad(t, err, bad)
 	}
 	claims := prepare(5)
 	claims[5] = nil
-	if err := VerifyClaims(claims); err != nil {
+	if err := VerifyClaims(claims, 1); err != nil {
 		t.Errorf("without the bad one: %v", err)
 	}
-	if err := VerifyClaims(nil); err != nil {
+	if err := VerifyClaims(nil, 1); err != nil {
 		t.Errorf("no claims: %v", err)
 	}
 }
@@ -147,10 +147,10 @@ func TestBatch(t *testing.T) {
 	half := len(all) / 2
 	batch := []Signed{all[2], all[2+half], all[2], all[2+half], all[2]} // both sets have the same rings
 	verifier := verifiers[2]
-	if err := verifier.VerifyBatch(batch); err != nil {
+	if err := verifier.VerifyBatch(batch, 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := verifier.VerifyBatch(nil); err != nil {
+	if err := verifier.VerifyBatch(nil, 1); err != nil {
 		t.Errorf("no signatures: %v", err)
 	}
 	change := func(i, at int) {
@@ -158,17 +158,17 @@ func TestBatch(t *testing.T) {
 		batch[i].Signature[at] ^= 1
 	}
 	change(3, offsetValues)
-	checkBad(t, verifier.VerifyBatch(batch), []int{3})
+	checkBad(t, verifier.VerifyBatch(batch, 1), []int{3})
 	change(1, offsetQuotient+47)
-	checkBad(t, verifier.VerifyBatch(batch), []int{1, 3})
+	checkBad(t, verifier.VerifyBatch(batch, 3), []int{1, 3})
 	batch[4].Signature = batch[4].Signature[:783]
-	checkBad(t, verifier.VerifyBatch(batch), []int{1, 3, 4})
-	err := verifier.VerifyBatch(batch)
+	checkBad(t, verifier.VerifyBatch(batch, 1), []int{1, 3, 4})
+	err := verifier.VerifyBatch(batch, 1)
 	if !errors.Is(err, ErrLength) || !errors.Is(err, ErrSignature) {
 		t.Errorf("reasons: %v", err)
 	}
 	batch[0].Input = []byte("another")
-	checkBad(t, verifier.VerifyBatch(batch), []int{0, 1, 3, 4})
+	checkBad(t, verifier.VerifyBatch(batch, 1), []int{0, 1, 3, 4})
 }
 
 func TestRingSizes(t *testing.T) {

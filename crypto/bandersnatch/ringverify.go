@@ -27,6 +27,22 @@ type pairingConstants struct {
 // pairingLines are the lines of the Miller loops for g₂ and τ·g₂.
 type pairingLines [2][2][len(bls12381.LoopCounter) - 1]bls12381.LineEvaluationAff
 
+// check reports whether e(p₀, g₂)·e(p₁, τ·g₂) is one.
+func (c *pairingConstants) check(w *workspace, points *[2]bls12381.G1Affine, workers int) bool {
+	w.lines = c.lines // the Miller loops overwrite their argument
+	if workers <= 1 {
+		ok, err := bls12381.PairingCheckFixedQ(points[:], w.lines[:])
+		return err == nil && ok
+	}
+	var loops [2]bls12381.GT
+	var errs [2]error
+	each(workers, len(loops), func(i int) {
+		loops[i], errs[i] = bls12381.MillerLoopFixedQ(points[i:i+1], w.lines[i:i+1])
+	})
+	product := bls12381.FinalExponentiation(&loops[0], &loops[1])
+	return errs[0] == nil && errs[1] == nil && product.IsOne()
+}
+
 var pairing = sync.OnceValue(func() *pairingConstants {
 	c := new(pairingConstants)
 	_, _, g1, _ := bls12381.Generators()
@@ -84,13 +100,13 @@ type RingClaim struct {
 
 // ringProof is the ring part of a signature, decoded.
 type ringProof struct {
-	columns               [4]bls12381.G1Affine // the commitments to Bit, Ip, Ax, Ay
-	quotient              bls12381.G1Affine
-	atZeta, atShift       bls12381.G1Affine // the opening proofs
-	values                evaluations
-	shifted               fr.Element
-	rawColumns, rawValues []byte // as they enter the transcript
-	rawShifted            []byte
+	columns         [4]bls12381.G1Affine // the commitments to Bit, Ip, Ax, Ay
+	quotient        bls12381.G1Affine
+	atZeta, atShift bls12381.G1Affine // the opening proofs
+	values          evaluations
+	shifted         fr.Element
+	rawValues       []byte // values and shifted as they enter the transcript
+	rawShifted      []byte
 }
 
 // Offsets into a ring signature.
@@ -102,30 +118,42 @@ const (
 	offsetOpenings = offsetShifted + fr.Bytes
 )
 
-// proofOffsets are where the points of the proof are: the four columns, the quotient, the two openings.
-var proofOffsets = [...]int{
+// claimPoints is how many points of G1 a claim has, in the order of [ringProof.points].
+const claimPoints = 7
+
+// pointOffsets are where these points are in a signature.
+var pointOffsets = [claimPoints]int{
 	offsetColumns, offsetColumns + 48, offsetColumns + 2*48, offsetColumns + 3*48,
 	offsetQuotient, offsetOpenings, offsetOpenings + 48,
 }
 
-func decodeRingProof(sig []byte) (*ringProof, error) {
-	p := new(ringProof)
-	points := [...]*bls12381.G1Affine{
+// points lists the commitments to the columns and the quotient, and the two opening proofs.
+func (p *ringProof) points() [claimPoints]*bls12381.G1Affine {
+	return [claimPoints]*bls12381.G1Affine{
 		&p.columns[0], &p.columns[1], &p.columns[2], &p.columns[3], &p.quotient, &p.atZeta, &p.atShift,
 	}
-	for i, at := range proofOffsets {
-		if err := decodeG1(points[i], sig[at:at+48]); err != nil {
-			return nil, err
-		}
+}
+
+// claimParts is in how many parts a claim is decoded: its points of G1, each with its costly subgroup check, and the rest.
+const claimParts = claimPoints + 1
+
+// decode decodes a part of a signature of the right length.
+func (c *RingClaim) decode(part int, ad, sig []byte) (err error) {
+	p := &c.proof
+	if part < claimPoints {
+		at := pointOffsets[part]
+		return decodeG1(p.points()[part], sig[at:at+48])
 	}
-	p.rawColumns = appendRaw(nil, &p.columns[0], &p.columns[1], &p.columns[2], &p.columns[3])
+	if c.pedersen, err = decodePedersen(sig[:offsetColumns], c.input, ad); err != nil {
+		return err
+	}
 	p.rawValues, p.rawShifted = sig[offsetValues:offsetQuotient], sig[offsetShifted:offsetOpenings]
 	for i, value := range p.values.list() {
 		if err := decodeField(value, p.rawValues[fr.Bytes*i:]); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return p, decodeField(&p.shifted, p.rawShifted)
+	return decodeField(&p.shifted, p.rawShifted)
 }
 
 func decodeField(e *fr.Element, b []byte) (err error) {
@@ -135,20 +163,17 @@ func decodeField(e *fr.Element, b []byte) (err error) {
 	return nil
 }
 
-// Prepare decodes a ring signature and does the work that it does not share with others. It is what to run in parallel.
+// Prepare decodes a ring signature and does the work that it does not share with others.
 func (v *RingVerifier) Prepare(in *Input, ad, sig []byte) (*RingClaim, error) {
 	if len(sig) != RingSignatureSize {
 		return nil, ErrLength
 	}
-	pedersen, err := decodePedersen(sig[:offsetColumns], in, ad)
-	if err != nil {
-		return nil, err
+	c := &RingClaim{verifier: v, input: in}
+	for part := range claimParts {
+		if err := c.decode(part, ad, sig); err != nil {
+			return nil, err
+		}
 	}
-	proof, err := decodeRingProof(sig)
-	if err != nil {
-		return nil, err
-	}
-	c := &RingClaim{verifier: v, input: in, pedersen: pedersen, proof: *proof}
 	if !c.interpret() {
 		return nil, ErrSignature
 	}
@@ -160,7 +185,7 @@ func (c *RingClaim) interpret() bool {
 	p := &c.proof
 	t := c.verifier.start
 	t.add("instance", appendField(nil, &c.pedersen.commitment.X, &c.pedersen.commitment.Y))
-	t.add("committed_cols", p.rawColumns)
+	t.add("committed_cols", appendRaw(nil, &p.columns[0], &p.columns[1], &p.columns[2], &p.columns[3]))
 	var alpha [constraintCount]fr.Element
 	for i := range alpha {
 		alpha[i] = t.challenge("constraints_aggregation")
@@ -186,7 +211,7 @@ func (c *RingClaim) interpret() bool {
 	return true
 }
 
-// Verify checks one ring signature.
+// Verify checks one ring signature. [RingVerifier.VerifyBatch] is faster for many.
 func (v *RingVerifier) Verify(input, ad, sig []byte) error {
 	if len(sig) != RingSignatureSize {
 		return ErrLength
@@ -195,7 +220,7 @@ func (v *RingVerifier) Verify(input, ad, sig []byte) error {
 	if err != nil {
 		return err
 	}
-	if !checkClaims([]*RingClaim{claim}) {
+	if !checkClaims([]*RingClaim{claim}, 1) {
 		return ErrSignature
 	}
 	return nil

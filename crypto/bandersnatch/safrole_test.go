@@ -148,7 +148,7 @@ func checkTickets(t *testing.T, v *safroleVector) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = verifier.VerifyBatch(batch)
+	err = verifier.VerifyBatch(batch, 2)
 	if v.failure == badTicketProof {
 		checkBad(t, err, []int{0})
 		return
