@@ -90,16 +90,19 @@ func edit(queue []state.ReadyReport, done set) []state.ReadyReport {
 	if len(done) == 0 {
 		return queue
 	}
-	first := slices.IndexFunc(queue, func(e state.ReadyReport) bool { return concerns(&e, done) })
-	if first < 0 {
+	first := 0
+	for first < len(queue) && !concerns(&queue[first], done) {
+		first++
+	}
+	if first == len(queue) {
 		return queue
 	}
 	edited := slices.Clone(queue[:first])
 	for i := first; i < len(queue); i++ {
-		e := queue[i]
-		if done.has(&e.Report.Package.Hash) {
+		if done.has(&queue[i].Report.Package.Hash) {
 			continue
 		}
+		e := queue[i]
 		if concerns(&e, done) {
 			e.Dependencies = slices.DeleteFunc(slices.Clone(e.Dependencies), func(h protocol.Hash) bool { return done.has(&h) })
 		}
@@ -150,7 +153,7 @@ func appendEntries(queue []*state.ReadyReport, slot []state.ReadyReport) []*stat
 func prioritize(queue []*state.ReadyReport, done set) []*block.Report {
 	var round []int32
 	for i, e := range queue {
-		if !done.has(&e.Report.Package.Hash) && subset(e.Dependencies, done) {
+		if subset(e.Dependencies, done) && !done.has(&e.Report.Package.Hash) {
 			round = append(round, int32(i))
 		}
 	}
