@@ -57,8 +57,8 @@ func TestReport(t *testing.T) {
 }
 
 func TestParseBench(t *testing.T) {
-	got := parseBench("goos: linux\nBenchmarkImport/family=safrole-2   \t 10\t 5000000 ns/op\t 5.5 p50-ms\t 3 allocs/op\nPASS\n")
-	if len(got) != 1 || got[0].name != "Import/family=safrole-2" || got[0].value["p50-ms"] != 5.5 || got[0].value["allocs/op"] != 3 {
+	got := parseBench("goos: linux\npkg: damson/bench/importer\nBenchmarkImport/family=safrole-2   \t 10\t 5000000 ns/op\t 5.5 p50-ms\t 3 allocs/op\nPASS\n")
+	if len(got) != 1 || got[0].name != "bench/importer.Import/family=safrole-2" || got[0].value["p50-ms"] != 5.5 || got[0].value["allocs/op"] != 3 {
 		t.Errorf("%+v", got)
 	}
 }

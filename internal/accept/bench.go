@@ -13,18 +13,22 @@ import (
 
 // benchLine is one line that go test prints for a benchmark.
 type benchLine struct {
-	name  string
+	name  string // with its package: "bench/importer.Import/family=safrole-2"
 	value map[string]float64 // by unit
 }
 
 func parseBench(out string) []benchLine {
 	var lines []benchLine
+	pkg := ""
 	for text := range strings.Lines(out) {
+		if name, ok := strings.CutPrefix(text, "pkg: damson/"); ok {
+			pkg = strings.TrimSpace(name) + "."
+		}
 		fields := strings.Fields(text)
 		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
 			continue
 		}
-		line := benchLine{strings.TrimPrefix(fields[0], "Benchmark"), map[string]float64{}}
+		line := benchLine{pkg + strings.TrimPrefix(fields[0], "Benchmark"), map[string]float64{}}
 		for i := 2; i+1 < len(fields); i += 2 {
 			if v, err := strconv.ParseFloat(fields[i], 64); err == nil {
 				line.value[fields[i+1]] = v
