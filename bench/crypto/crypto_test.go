@@ -80,7 +80,7 @@ func BenchmarkRing(b *testing.B) {
 			}
 			batch := slices.Repeat([]bandersnatch.Signed{one}, n)
 			for b.Loop() {
-				if err := ring.VerifyBatch(batch); err != nil {
+				if err := ring.VerifyBatch(batch, 1); err != nil {
 					b.Fatal(err)
 				}
 			}

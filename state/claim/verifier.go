@@ -3,6 +3,7 @@ package claim
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"damson/crypto/bandersnatch"
 	"damson/crypto/blake2b"
@@ -143,7 +144,7 @@ func (v *Verifier) Tickets(claims []Ticket) error {
 		return err
 	}
 	var bad *bandersnatch.BatchError
-	if errors.As(bandersnatch.VerifyClaims(prepared), &bad) {
+	if errors.As(bandersnatch.VerifyClaims(prepared, runtime.GOMAXPROCS(0)), &bad) {
 		return claims[bad.Bad[0]].Where.Err()
 	}
 	return nil
