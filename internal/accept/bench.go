@@ -13,7 +13,7 @@ import (
 
 // benchLine is one line that go test prints for a benchmark.
 type benchLine struct {
-	name  string // with its package: "bench/importer.Import/family=safrole-2"
+	name  string             // with its package: "bench/importer.Import/family=safrole-2"
 	value map[string]float64 // by unit
 }
 
@@ -39,6 +39,8 @@ func parseBench(out string) []benchLine {
 	return lines
 }
 
+var blockDecode = regexp.MustCompile(`bench/\w+\.\w*Decode`)
+
 // benched lists what the suites under bench/ must measure.
 var benched = []struct {
 	what string
@@ -52,16 +54,22 @@ var benched = []struct {
 	{"block import, preimages_light", regexp.MustCompile(`(?i)import.*preimages_light`)},
 	{"block import, fuzzy", regexp.MustCompile(`(?i)import.*fuzzy`)},
 	{"block import, fuzzy_light", regexp.MustCompile(`(?i)import.*fuzzy_light`)},
-	{"interpreter", regexp.MustCompile(`(?i)interp`)},
-	{"IETF VRF verify", regexp.MustCompile(`(?i)(ietf|vrf).*verify|verify.*(ietf|vrf)`)},
-	{"ring verify", regexp.MustCompile(`(?i)ring.*verify|verify.*ring`)},
-	{"ring commitment", regexp.MustCompile(`(?i)commit`)},
-	{"Ed25519 batch", regexp.MustCompile(`(?i)ed25519`)},
-	{"trie from scratch", regexp.MustCompile(`(?i)trie.*(scratch|build|full)|(scratch|root).*trie`)},
-	{"trie incremental", regexp.MustCompile(`(?i)trie.*(incremental|update|change)`)},
-	{"block decode", regexp.MustCompile(`(?i)decode`)},
-	{"erasure encode", regexp.MustCompile(`(?i)erasure.*encode|encode.*erasure`)},
-	{"erasure recover", regexp.MustCompile(`(?i)erasure.*(recover|decode)|recover.*erasure`)},
+	{"interpreter", regexp.MustCompile(`engine=interp.*program=`)},
+	{"IETF VRF verify", regexp.MustCompile(`VRF.*verify`)},
+	{"ring verify, 1", regexp.MustCompile(`Ring.*verify.*=1-`)},
+	{"ring verify, 3", regexp.MustCompile(`Ring.*verify.*=3-`)},
+	{"ring verify, 16", regexp.MustCompile(`Ring.*verify.*=16-`)},
+	{"ring commitment, 6", regexp.MustCompile(`Ring.*commit.*=6-`)},
+	{"ring commitment, 1023", regexp.MustCompile(`Ring.*commit.*=1023-`)},
+	{"Ed25519, 1", regexp.MustCompile(`Ed25519.*=1-`)},
+	{"Ed25519, 64", regexp.MustCompile(`Ed25519.*=64-`)},
+	{"Ed25519, 1023", regexp.MustCompile(`Ed25519.*=1023-`)},
+	{"trie root of 10^5 keys", regexp.MustCompile(`Root.*=100000-`)},
+	{"trie root of 10^6 keys", regexp.MustCompile(`Root.*=1000000-`)},
+	{"trie, 1,000 changed of 10^6", regexp.MustCompile(`=1000000/changed=1000-`)},
+	{"block decode", blockDecode},
+	{"erasure encode", regexp.MustCompile(`Erasure.*encode`)},
+	{"erasure recover", regexp.MustCompile(`Erasure.*recover`)},
 }
 
 // runBench runs the suites under bench/ once for all points.
@@ -93,7 +101,7 @@ func benchmarks(h *hall) (string, error) {
 		}
 	}
 	for _, line := range lines {
-		if allocs, ok := line.value["allocs/op"]; ok && regexp.MustCompile(`(?i)block.*decode|decode.*block`).MatchString(line.name) && allocs > 0 {
+		if allocs, ok := line.value["allocs/op"]; ok && blockDecode.MatchString(line.name) && allocs > 0 {
 			errs = append(errs, fmt.Errorf("%s: %g allocations, want 0", line.name, allocs))
 		}
 	}
@@ -191,7 +199,7 @@ func (h *hall) interpreterRate() (float64, error) {
 	sum, n := 0.0, 0
 	for _, line := range lines {
 		for _, unit := range []string{"Minst/s", "Mgas/s"} {
-			if v := line.value[unit]; v > 0 && regexp.MustCompile(`(?i)interp`).MatchString(line.name) {
+			if v := line.value[unit]; v > 0 && strings.Contains(line.name, "engine=interp/program=") {
 				sum += math.Log(v)
 				n++
 				break
