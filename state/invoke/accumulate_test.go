@@ -201,12 +201,25 @@ func TestCacheBound(t *testing.T) {
 		for e := v.programs.order.Front(); e != nil; e = e.Next() {
 			sum += e.Value.(*program).size
 		}
-		if sum != v.programs.bytes || sum > v.programs.limit || len(v.programs.byHash) != v.programs.order.Len() {
+		if sum != v.programs.bytes || sum > v.programs.limit || len(v.programs.byKey) != v.programs.order.Len() {
 			t.Fatalf("%d octets are counted, %d are kept in %d programs", v.programs.bytes, sum, v.programs.order.Len())
 		}
 	}
 	if n := v.programs.order.Len(); n < 5 || n == 50 {
 		t.Errorf("%d programs are kept", n)
+	}
+}
+
+// TestWrongPreimage runs two programs under one hash, as a state that nobody made by the rules may have them.
+func TestWrongPreimage(t *testing.T) {
+	v := newInvoker()
+	for _, data := range []string{"one", "two", "one"} {
+		base := entries{}.account(theService, state.Account{Balance: 1e9, CodeHash: protocol.Hash{1}})
+		base.preimage(theService, protocol.Hash{1}, guest().call(4, guestData, 1, guestData, 3).halt(0, 0).preimage(data), 0)
+		out, err := v.Accumulate(accumulateInput(base))
+		if err != nil || stored(out.State.Accounts, data[:1]) != data {
+			t.Errorf("%s: error %v", data, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"bytes"
 	"container/list"
 	"fmt"
 	"runtime"
@@ -11,79 +12,102 @@ import (
 	"damson/internal/pvm"
 )
 
-// programs keeps decoded programs, the most recently used ones, by the hash of the preimage that they came in.
+// programs keeps decoded programs, the most recently used ones, by the hash of what they came in.
 type programs struct {
-	mu     sync.Mutex
-	byHash map[protocol.Hash]*list.Element // of *program
-	order  list.List                       // the most recently used first
-	bytes  int64
-	limit  int64
+	mu    sync.Mutex
+	byKey map[programKey]*list.Element // of *program
+	order list.List                    // the most recently used first
+	bytes int64
+	limit int64
 }
 
-// program is service code ready to run.
-type program struct {
+// programKey names a program: by the hash of the preimage that holds it, or if it is one for inner machines of its blob.
+type programKey struct {
 	hash  protocol.Hash
-	size  int64 // 0 until it is made
-	once  sync.Once
-	image *pvm.Image // nil for code that is no standard program: it panics
-	code  pvm.Code
-	err   error // the engine's
+	inner bool
+}
+
+// program is a program ready to run.
+type program struct {
+	key    programKey
+	size   int64 // 0 until it is made
+	once   sync.Once
+	source []byte     // what it was made of
+	image  *pvm.Image // nil for service code that is no standard program, which panics, and for inner programs
+	code   pvm.Code
+	err    error // this node's
 }
 
 // programOverhead is what every program counts for at least.
 const programOverhead = 1 << 10
 
 func (c *programs) init(limit int64) {
-	c.byHash = make(map[protocol.Hash]*list.Element)
+	c.byKey = make(map[programKey]*list.Element)
 	c.limit = limit
 	c.order.Init()
 }
 
 // get finds a program, or makes it of the code. Only one goroutine makes it while others wait.
-func (c *programs) get(hash protocol.Hash, code []byte, engine pvm.Engine) (*program, error) {
+func (c *programs) get(key programKey, code []byte, engine pvm.Engine) (*program, error) {
 	c.mu.Lock()
-	e := c.byHash[hash]
+	e := c.byKey[key]
 	if e == nil {
-		e = c.order.PushFront(&program{hash: hash})
-		c.byHash[hash] = e
+		e = c.order.PushFront(&program{key: key})
+		c.byKey[key] = e
 	} else {
 		c.order.MoveToFront(e)
 	}
 	p := e.Value.(*program)
 	c.mu.Unlock()
 	p.once.Do(func() {
-		p.decode(code, engine)
-		c.admit(p, int64(len(code)))
+		p.source = code
+		c.admit(p, programOverhead+len(code)+p.decode(code, engine))
 	})
+	if p.err == nil && !same(p.source, code) {
+		p = &program{key: key}
+		p.decode(code, engine)
+	}
 	return p, p.err
 }
 
-// decode decodes and compiles. The image keeps the code.
-func (p *program) decode(code []byte, engine pvm.Engine) {
-	image, err := pvm.DecodeImage(code)
-	if err != nil {
-		return
+// same reports whether two blobs are equal, which they are where preimages match their hashes; a state that is handed
+// to the node need not be so. Usually they are one in memory.
+func same(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || bytes.Equal(a, b))
+}
+
+// decode decodes and compiles, and tells what that holds beside the code, which is kept as well.
+func (p *program) decode(code []byte, engine pvm.Engine) (size int) {
+	var decoded *pvm.Program
+	var err error
+	if p.key.inner {
+		if decoded, err = pvm.Decode(code); err != nil {
+			p.err = fmt.Errorf("inner program %v: %w", p.key.hash, err)
+			return 0
+		}
+		size = decoded.Size()
+	} else {
+		if p.image, err = pvm.DecodeImage(code); err != nil {
+			p.image = nil
+			return 0
+		}
+		decoded, size = p.image.Program, p.image.Size()
 	}
-	p.code, err = engine.Compile(image.Program)
-	if err != nil {
-		p.err = fmt.Errorf("compile service code %v: %w", p.hash, err)
-		return
+	if p.code, err = engine.Compile(decoded); err != nil {
+		p.err = fmt.Errorf("compile program %v: %w", p.key.hash, err)
 	}
-	p.image = image
+	return size
 }
 
 // admit counts a program just made, and evicts what has become too much.
-func (c *programs) admit(p *program, codeSize int64) {
+func (c *programs) admit(p *program, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p.err != nil {
-		c.evict(c.byHash[p.hash])
+		c.evict(c.byKey[p.key])
 		return
 	}
-	p.size = codeSize + programOverhead
-	if p.image != nil {
-		p.size += int64(p.image.Size())
-	}
+	p.size = int64(size)
 	c.bytes += p.size
 	for e := c.order.Back(); e != nil && c.bytes > c.limit; {
 		older := e.Prev()
@@ -96,7 +120,7 @@ func (c *programs) admit(p *program, codeSize int64) {
 
 func (c *programs) evict(e *list.Element) {
 	p := c.order.Remove(e).(*program)
-	delete(c.byHash, p.hash)
+	delete(c.byKey, p.key)
 	c.bytes -= p.size
 }
 

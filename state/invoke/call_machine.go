@@ -3,9 +3,9 @@ package invoke
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math/bits"
 
+	"damson/crypto/blake2b"
 	"damson/internal/codec"
 	"damson/internal/pvm"
 )
@@ -259,13 +259,12 @@ func (r *run) callInvoke() signal {
 // unsigned number when there was too little: E₈ of the Gray Paper, taken literally, writes it so.
 func (r *run) runInner(g *inner, m *pvm.Machine, gas uint64) (exit pvm.Exit, left uint64, err error) {
 	if g.code == nil {
-		p, err := pvm.Decode(g.blob)
+		v := r.invoker
+		p, err := v.programs.get(programKey{blake2b.Sum256(g.blob), true}, g.blob, v.engine)
 		if err != nil {
-			return exit, 0, fmt.Errorf("inner program: %w", err)
+			return exit, 0, err
 		}
-		if g.code, err = r.invoker.engine.Compile(p); err != nil {
-			return exit, 0, fmt.Errorf("inner program: %w", err)
-		}
+		g.code = p.code
 	}
 	allowed := min(gas, r.invoker.innerGas-r.ref.machines.gas, pvm.GasCap)
 	m.Gas = int64(allowed)

@@ -33,7 +33,7 @@ type run struct {
 // node. GP §A.8.
 func (r *run) start(hash protocol.Hash, code []byte, entry uint64, gas protocol.Gas, args []byte) error {
 	v := r.invoker
-	p, err := v.programs.get(hash, code, v.engine)
+	p, err := v.programs.get(programKey{hash: hash}, code, v.engine)
 	if err != nil {
 		return err
 	}
