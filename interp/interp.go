@@ -21,10 +21,18 @@ type Engine struct {
 // New returns an interpreter.
 func New() *Engine {
 	e := new(Engine)
-	release := func(m *pvm.Memory) { e.memories.Put(m) }
+	release := func(m *pvm.Memory) {
+		if m.Bought() > maxBought {
+			m.Reset()
+		}
+		e.memories.Put(m)
+	}
 	e.memories.New = func() any { return pvm.NewBacked(nil, release) }
 	return e
 }
+
+// maxBought is how many pages of their own released memories keep.
+const maxBought = 256
 
 // Compile readies a program for the fast interpreter. It takes little more time than a copy.
 func (e *Engine) Compile(p *pvm.Program) (pvm.Code, error) { return compile(p), nil }

@@ -229,6 +229,7 @@ func (m *Memory) allocate(page uint32) *Page {
 	for end := at&^(runPages-1) + runPages; to < end && free(to); {
 		to++
 	}
+	m.bought += int(to - from)
 	data := make([]byte, (to-from)*PageSize)
 	for i := from; i < to; i++ {
 		p := (*Page)(data[(i-from)*PageSize:])

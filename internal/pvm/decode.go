@@ -6,15 +6,12 @@ import "encoding/binary"
 // immediates of four.
 const window = 16
 
-// decodeInst decodes the instruction at pc. GP §A.5.
-func (p *Program) decodeInst(pc uint32, targets ranked) Inst {
-	at := uint64(pc)
-	if !p.blob.starts(at) {
-		return Inst{Op: Trap, Y: NoTarget}
-	}
+// decodeInst decodes the instruction at pc, behind which execution goes on at next. GP §A.5.
+func (p *Program) decodeInst(in *Inst, pc, next uint32, targets ranked) {
 	op := Opcode(p.blob.Code[pc])
-	if !op.Valid() {
-		return Inst{Op: Trap, Y: NoTarget}
+	if !op.Valid() || !p.blob.starts(uint64(pc)) {
+		*in = Inst{Op: Trap, Y: NoTarget}
+		return
 	}
 	var tail [window]byte // ζ: zeros follow the code. GP eq:instructions
 	z := p.blob.Code[pc:]
@@ -22,12 +19,11 @@ func (p *Program) decodeInst(pc uint32, targets ranked) Inst {
 		copy(tail[:], z)
 		z = tail[:]
 	}
-	in := Inst{Op: op}
-	in.operands((*[window]byte)(z), int(p.blob.skip(at)))
+	in.Op = op
+	in.operands((*[window]byte)(z), int(next-pc-1))
 	if Ops[op].Flags&(Branches|Jumps) != 0 {
-		in.Y = p.target(at+in.ImmY(), targets)
+		in.Y = p.target(uint64(pc)+in.ImmY(), targets)
 	}
-	return in
 }
 
 // operands reads registers and immediates from z, which begins with the opcode. An offset is left

@@ -63,7 +63,8 @@ type Engine interface {
 	// Compile prepares a program. The code may be run by many goroutines at once, each with a
 	// machine of its own.
 	Compile(*Program) (Code, error)
-	// NewMemory returns an empty memory of the form that suits the engine best. Release it after use.
+	// NewMemory returns a memory of the form that suits the engine best. It may still hold what it was
+	// used for before: Start sets it up for a program, Reset empties it. Release it after use.
 	NewMemory() *Memory
 }
 

@@ -48,6 +48,8 @@ type Memory struct {
 	argPages uint32
 	borrows  bool // some pages belong to loaded and must not be written
 	buffers  buffers
+	bought   int     // pages allocated one by one since all were forgotten
+	spare    []*leaf // to be used again
 }
 
 // leaf is the access to 2^22 octets. The pointers are set once a page has content, and then say
@@ -58,6 +60,9 @@ type leaf struct {
 	access [leafPages]Access
 	shared bool
 }
+
+// maxSpare is how many leaves a memory keeps to use again: a standard program needs about four.
+const maxSpare = 8
 
 // span is a run of pages that lie in one slice.
 type span struct {
@@ -95,7 +100,7 @@ func NewMemory() *Memory { return NewBacked(nil, nil) }
 // NewBacked returns a memory without access to anything, which lies in a reservation that has no
 // open pages. Release hands it to the function release, if there is one.
 func NewBacked(b Backing, release func(*Memory)) *Memory {
-	m := &Memory{backing: b, release: release}
+	m := &Memory{backing: b, release: release, spare: make([]*leaf, 0, maxSpare)}
 	m.forget()
 	return m
 }
@@ -106,6 +111,10 @@ func (m *Memory) Release() {
 		m.release(m)
 	}
 }
+
+// Bought is about how many pages were allocated one by one since the last Reset. Memories that are
+// kept between runs should be reset when this is much.
+func (m *Memory) Bought() int { return m.bought }
 
 // Backing is the reservation in which the memory lies, or nil.
 func (m *Memory) Backing() Backing { return m.backing }
@@ -119,7 +128,13 @@ func (m *Memory) Reset() {
 }
 
 func (m *Memory) forget() {
-	for i := range m.top {
+	for i, l := range m.top {
+		if l == shared[None] {
+			continue
+		}
+		if l != nil && !l.shared && len(m.spare) < cap(m.spare) {
+			m.spare = append(m.spare, l)
+		}
 		m.top[i] = shared[None]
 	}
 	m.spans = m.spans[:0]
@@ -127,7 +142,7 @@ func (m *Memory) forget() {
 		m.spans = append(m.spans, span{0, m.backing.Bytes()})
 	}
 	m.heap = heap{limit: memorySize}
-	m.loaded, m.argPages, m.borrows = nil, 0, false
+	m.loaded, m.argPages, m.borrows, m.bought = nil, 0, false, 0
 }
 
 // discardAll closes every open page of the reservation.
@@ -192,12 +207,21 @@ func each(first, count uint32, f func(n, from, to uint32) bool) bool {
 // own makes a leaf this memory's, so that it may be changed.
 func (m *Memory) own(n uint32) *leaf {
 	l := m.top[n]
-	if l.shared {
-		l = new(leaf)
-		l.access = m.top[n].access
-		m.top[n] = l
+	if !l.shared {
+		return l
 	}
-	return l
+	var own *leaf
+	if last := len(m.spare) - 1; last >= 0 {
+		own = m.spare[last]
+		m.spare = m.spare[:last]
+		clear(own.read[:])
+		clear(own.write[:])
+	} else {
+		own = new(leaf)
+	}
+	own.access = l.access
+	m.top[n] = own
+	return own
 }
 
 // wipe drops the content of pages.
@@ -231,6 +255,9 @@ func (m *Memory) setAccess(first, count uint32, a Access) {
 			return
 		}
 		first, count = firstPage, count-(firstPage-first)
+	}
+	if count == 0 {
+		return
 	}
 	if m.backing != nil && a != None {
 		m.backing.Protect(first, count, a)

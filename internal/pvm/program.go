@@ -77,9 +77,11 @@ func (b Blob) Decode() (*Program, error) {
 	p.findStarts()
 	targets := p.findTargets()
 	p.Insts = make([]Inst, len(p.pcs))
-	for i, pc := range p.pcs {
-		p.Insts[i] = p.decodeInst(pc, targets)
+	end := len(p.pcs) - 1
+	for i, pc := range p.pcs[:end] {
+		p.decodeInst(&p.Insts[i], pc, p.pcs[i+1], targets)
 	}
+	p.Insts[end] = Inst{Op: Trap, Y: NoTarget}
 	p.findBlocks(targets)
 	p.resolveJumpTable(targets)
 	return p, nil
@@ -125,17 +127,6 @@ func (p *Program) Size() int {
 	return len(p.blob.Code)*9/8 + len(p.Insts)*20 + len(p.Blocks)*8 + len(p.JumpTable)*4 + len(p.starts.words)*12
 }
 
-// skip is the distance from the instruction at pc to the next, less one. GP §A.2.
-func (b *Blob) skip(pc uint64) uint64 {
-	for j := uint64(0); j < maxSkip; j++ {
-		next := pc + 1 + j
-		if next >= uint64(len(b.Code)) || b.starts(next) {
-			return j
-		}
-	}
-	return maxSkip
-}
-
 // findStarts finds every place where an instruction begins.
 func (p *Program) findStarts() {
 	size := uint64(len(p.blob.Code))
@@ -148,9 +139,7 @@ func (p *Program) findStarts() {
 			if next < pc && next != 0 {
 				p.starts.set(next) // too far from the last one: nothing but a trap
 			}
-			if next = pc + 1 + maxSkip; next > size {
-				next = size
-			}
+			next = min(pc+1+maxSkip, size)
 		}
 	}
 	if next != 0 {
@@ -183,7 +172,7 @@ func (p *Program) findTargets() ranked {
 	return targets
 }
 
-// index is the instruction at pc if jumps may lead there, else NoTarget.
+// target is the instruction at pc if jumps may lead there, else NoTarget.
 func (p *Program) target(pc uint64, targets ranked) uint32 {
 	if !targets.has(pc) {
 		return NoTarget
@@ -193,25 +182,24 @@ func (p *Program) target(pc uint64, targets ranked) uint32 {
 
 // findBlocks cuts the program into blocks.
 func (p *Program) findBlocks(targets ranked) {
-	begins := func(i int) bool {
-		if i == 0 || targets.has(uint64(p.pcs[i])) {
-			return true
-		}
-		f := Ops[p.Insts[i-1].Op].Flags
-		return f.Has(Ends) || f.Has(CallsHost)
-	}
 	count := 0
-	for i := range p.Insts {
-		if begins(i) {
-			count++
-		}
-	}
+	p.eachBlock(targets, func(uint32) { count++ })
 	p.Blocks = make([]Block, 0, count)
+	p.eachBlock(targets, func(first uint32) { p.Blocks = append(p.Blocks, Block{First: first}) })
+	end := uint32(len(p.Insts))
+	for i := len(p.Blocks) - 1; i >= 0; i-- {
+		b := &p.Blocks[i]
+		b.Cost, end = (end-b.First)*Cost, b.First
+	}
+}
+
+func (p *Program) eachBlock(targets ranked, f func(first uint32)) {
+	begins := true
 	for i := range p.Insts {
-		if begins(i) {
-			p.Blocks = append(p.Blocks, Block{First: uint32(i)})
+		if begins || targets.has(uint64(p.pcs[i])) {
+			f(uint32(i))
 		}
-		p.Blocks[len(p.Blocks)-1].Cost += Cost
+		begins = Ops[p.Insts[i].Op].Flags&(Ends|CallsHost) != 0
 	}
 }
 
