@@ -13,17 +13,21 @@ import (
 	"damson/state/trie"
 )
 
-// describe names the first entries in which a state differs from what was expected, at most limit of them.
-func describe(found, expected *state.State, limit int) string {
+// Describe names the first entries in which a state differs from what was expected, at most limit of them, in one
+// line. It is empty where the states are equal.
+func Describe(found, expected *state.State, limit int) string {
 	var b strings.Builder
 	changes := found.Diff(expected)
 	for i, c := range changes {
 		if i == limit {
-			fmt.Fprintf(&b, "\n  and %d more entries", len(changes)-limit)
+			fmt.Fprintf(&b, "; and %d more entries", len(changes)-limit)
 			break
 		}
+		if i > 0 {
+			b.WriteString("; ")
+		}
 		got, ok := found.Get(c.Key)
-		fmt.Fprintf(&b, "\n  %s: ", entryName(c.Key, c.Value, got))
+		fmt.Fprintf(&b, "%s: ", entryName(c.Key, c.Value, got))
 		switch {
 		case !ok:
 			fmt.Fprintf(&b, "missing, want %s", short(c.Value))

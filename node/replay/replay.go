@@ -105,7 +105,7 @@ func (r *Replay) File(path string, data []byte) error {
 // fileError names the file beside the offset, field and rule that the codec found.
 func fileError(path string, err error) error {
 	hint := ""
-	if e, ok := errors.AsType[*codec.Error](err); ok && e.Offset > 0 {
+	if e, ok := errors.AsType[*codec.Error](err); ok && e.Offset > 0 && !errors.Is(err, trace.ErrRoot) {
 		hint = " (is it of another chain? see --spec)"
 	}
 	return fmt.Errorf("%s: %w%s", path, err, hint)
@@ -138,48 +138,61 @@ func (r *Replay) begin(path string, step *trace.Step) error {
 	if err := v.Decode(step.Block, r.opts.Params); err != nil {
 		return fileError(path, err)
 	}
-	if s, ok := r.chain.State(v.Header.Parent); ok && s.Root() == step.Pre.Root {
+	known, ok := r.chain.State(v.Header.Parent)
+	ok = ok && known.Root() == step.Pre.Root
+	if ok && r.opts.RootOnly {
 		return nil
 	}
 	pre, err := step.Pre.State(r.opts.Params)
 	if err != nil {
 		return fileError(path, fmt.Errorf("pre_state: %w", err))
 	}
-	r.chain.Put(v.Header.Parent, pre)
+	if !ok {
+		r.chain.Put(v.Header.Parent, pre)
+	}
 	return nil
 }
 
-// judge says what is wrong with the outcome of a step; nothing is if it is empty.
+// judge says what is wrong with the outcome of a step, in one line; nothing is if it is empty.
 func (r *Replay) judge(step *trace.Step, post *state.State, err error) string {
 	_, invalid := errors.AsType[protocol.Invalid](err)
 	switch {
 	case err != nil && !invalid:
-		return fmt.Sprintf("this node failed: %v", err)
+		return fmt.Sprintf("offset %d: block: this node failed: %v", step.BlockOffset, err)
 	case step.Refused() && err == nil:
-		return fmt.Sprintf("accepted with root %s, must be refused", post.Root())
-	case step.Refused():
-		r.summary.Rejected++
-		return ""
-	case err != nil:
-		return fmt.Sprintf("refused: %v; must be accepted with root %s", err, step.Post.Root)
-	case post.Root() != step.Post.Root:
-		return r.explain(step, post)
-	case !r.opts.RootOnly:
-		if want, err := step.Post.State(r.opts.Params); err != nil {
-			return err.Error()
-		} else if diff := describe(post, want, 5); diff != "" {
-			return "equal roots, but" + diff
-		}
+		return fmt.Sprintf("offset %d: block: accepted with root %s, must be refused", step.BlockOffset, post.Root())
+	case err != nil && !step.Refused():
+		return fmt.Sprintf("offset %d: block: refused: %v; must be accepted with root %s", step.BlockOffset, err, step.Post.Root)
 	}
-	r.summary.Imported++
+	if why := r.compare(step, post); why != "" {
+		return why
+	}
+	if step.Refused() {
+		r.summary.Rejected++
+	} else {
+		r.summary.Imported++
+	}
 	return ""
 }
 
-func (r *Replay) explain(step *trace.Step, post *state.State) string {
-	why := fmt.Sprintf("root %s, want %s", post.Root(), step.Post.Root)
-	want, err := step.Post.State(r.opts.Params)
-	if err != nil {
-		return why + "; " + err.Error()
+// compare holds the state after a step against that in the file. Post is nil after a block that was refused.
+func (r *Replay) compare(step *trace.Step, post *state.State) string {
+	if post != nil && post.Root() == step.Post.Root && r.opts.RootOnly {
+		return ""
 	}
-	return why + describe(post, want, 5)
+	want, err := step.Post.State(r.opts.Params)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("post_state: %v", err)
+	case post == nil:
+		return ""
+	}
+	diff := Describe(post, want, 5)
+	switch {
+	case post.Root() != want.Root():
+		return fmt.Sprintf("offset %d: post_state: root %s, want %s: %s", step.Post.Offset, post.Root(), want.Root(), diff)
+	case diff != "":
+		return fmt.Sprintf("offset %d: post_state: equal roots, but %s", step.Post.Offset, diff)
+	}
+	return ""
 }

@@ -14,6 +14,7 @@ import (
 
 // RawState is a state as its entries, with the root that they are said to have.
 type RawState struct {
+	Offset  int // where in its file it begins
 	Root    protocol.Hash
 	Entries []trie.Change // in the file's order; values alias the file
 }
@@ -29,16 +30,24 @@ type Step struct {
 	Pre   RawState
 	Block []byte // encoded; it aliases the file
 	Post  RawState
+
+	BlockOffset int // where in its file the block begins
 }
 
 // Refused says whether the block is to be refused.
 func (s *Step) Refused() bool { return s.Pre.Root == s.Post.Root }
 
+// ErrRoot is a state whose root is not that of its entries.
+const ErrRoot = protocol.Invalid("trace/root_is_not_that_of_the_entries")
+
 // State makes the state of the entries, and checks its root.
 func (r *RawState) State(p *protocol.Params) (*state.State, error) {
 	s := state.New(p, append([]trie.Change(nil), r.Entries...))
 	if got := s.Root(); got != r.Root {
-		return nil, fmt.Errorf("state root %s is not that of the %d entries, %s", r.Root, len(r.Entries), got)
+		return nil, &codec.Error{
+			Offset: r.Offset, Field: "state_root",
+			Rule: fmt.Errorf("%w: says %s, is %s", ErrRoot, r.Root, got),
+		}
 	}
 	return s, nil
 }
@@ -46,6 +55,7 @@ func (r *RawState) State(p *protocol.Params) (*state.State, error) {
 // DecodeFrom reads a root and entries.
 func (r *RawState) DecodeFrom(d *codec.Decoder, name string) {
 	d.Field(name + ".state_root")
+	r.Offset = d.Offset()
 	r.Root = d.Hash()
 	r.Entries = DecodeEntries(d, name)
 }
@@ -107,6 +117,7 @@ func DecodeStep(b []byte, p *protocol.Params) (*Step, error) {
 	s := new(Step)
 	s.Pre.DecodeFrom(&d, "pre_state")
 	before := d.Rest()
+	s.BlockOffset = d.Offset()
 	var v block.View
 	v.DecodeFrom(&d, p)
 	s.Block = before[:len(before)-len(d.Rest())]
