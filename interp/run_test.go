@@ -101,6 +101,42 @@ func TestFastAgainstSteps(t *testing.T) {
 	t.Logf("%d instructions in %d programs", executed, rounds)
 }
 
+// TestSequences does the same on programs that are full of the sequences that are executed as one.
+func TestSequences(t *testing.T) {
+	var lists [][]pvm.Opcode
+	for _, s := range sequences {
+		var ops []pvm.Opcode
+		for _, op := range s.ops {
+			if !pvm.Opcode(op).Valid() {
+				t.Fatalf("%d is no opcode", op)
+			}
+			ops = append(ops, pvm.Opcode(op))
+		}
+		lists = append(lists, ops)
+	}
+	made := map[uint8]int{}
+	for seed := range uint64(400) {
+		c := mustCompile(t, asm.Random(rand.New(rand.NewPCG(seed, 5)), 60, where, lists...))
+		for i := range c.insts {
+			made[c.insts[i].op]++
+		}
+		for pc := range uint64(len(c.program.Code())) {
+			if _, ok := c.program.Index(pc); ok {
+				sameRun(t, c, seed*1000+pc, pc, 100)
+				sameRun(t, c, seed*1000+pc, pc, int64(pc%5))
+			}
+		}
+	}
+	for _, s := range sequences {
+		if pvm.Opcode(s.number).Valid() || s.number == opStep {
+			t.Errorf("sequence %v has the number of an instruction", s.ops)
+		}
+		if made[s.number] == 0 {
+			t.Errorf("no program had the sequence %v", s.ops)
+		}
+	}
+}
+
 // TestStepInPieces resumes a machine after every instruction by giving it gas for one.
 func TestStepInPieces(t *testing.T) {
 	for seed := range uint64(100) {

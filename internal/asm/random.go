@@ -12,8 +12,9 @@ const blockLength = 6
 
 // Random makes a program of n instructions for tests that compare engines. All opcodes come up,
 // jumps mostly lead where they may and sometimes where they may not, and immediates are chosen
-// among those that matter; where is an address to aim memory accesses at.
-func Random(r *rand.Rand, n int, where uint32) []byte {
+// among those that matter; where is an address to aim memory accesses at. If there are sequences,
+// about half of the program is made of them.
+func Random(r *rand.Rand, n int, where uint32, sequences ...[]pvm.Opcode) []byte {
 	var b Builder
 	var valid []pvm.Opcode
 	for op := range pvm.Ops {
@@ -21,10 +22,13 @@ func Random(r *rand.Rand, n int, where uint32) []byte {
 			valid = append(valid, pvm.Opcode(op))
 		}
 	}
+	var queue []pvm.Opcode
 	blocks := n/blockLength + 1
 	for i := range n {
 		if i%blockLength == 0 {
-			b.Op(pvm.Fallthrough, Operands{}) // so that the next one begins a block
+			if len(queue) == 0 {
+				b.Op(pvm.Fallthrough, Operands{}) // so that the next one begins a block
+			}
 			b.Label("block" + strconv.Itoa(i/blockLength))
 		}
 		b.Label(strconv.Itoa(i))
@@ -34,6 +38,12 @@ func Random(r *rand.Rand, n int, where uint32) []byte {
 		}
 		if op == pvm.Trap && r.IntN(8) > 0 {
 			op = pvm.Fallthrough
+		}
+		if len(queue) == 0 && len(sequences) > 0 && r.IntN(4) == 0 {
+			queue = sequences[r.IntN(len(sequences))]
+		}
+		if len(queue) > 0 {
+			op, queue = queue[0], queue[1:]
 		}
 		b.Op(op, randomOperands(r, n, where))
 		if r.IntN(200) == 0 {
