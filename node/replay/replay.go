@@ -15,6 +15,7 @@ import (
 	"damson/internal/block"
 	"damson/internal/codec"
 	"damson/internal/protocol"
+	"damson/node/difference"
 	"damson/node/importer"
 	"damson/node/trace"
 	"damson/state"
@@ -72,7 +73,8 @@ func (r *Replay) Path(path string) error {
 func (r *Replay) folder(path string) error {
 	count := 0
 	err := filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !(strings.HasSuffix(name, ".bin") || archive.Is(name)) {
+		step := strings.HasSuffix(name, ".bin") || archive.Is(name)
+		if err != nil || entry.IsDir() || !step {
 			return err
 		}
 		count++
@@ -187,7 +189,7 @@ func (r *Replay) compare(step *trace.Step, post *state.State) string {
 	case post == nil:
 		return ""
 	}
-	diff := Describe(post, want, 5)
+	diff := difference.States(post, want, 5)
 	switch {
 	case post.Root() != want.Root():
 		return fmt.Sprintf("offset %d: post_state: root %s, want %s: %s", step.Post.Offset, post.Root(), want.Root(), diff)

@@ -1,9 +1,9 @@
-package replay
+// Package difference says in words where two states, or two values of one type, differ: by the names of what is in a
+// state, by field where a value is decoded.
+package difference
 
 import (
-	"encoding/hex"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"damson/crypto/blake2b"
@@ -13,9 +13,9 @@ import (
 	"damson/state/trie"
 )
 
-// Describe names the first entries in which a state differs from what was expected, at most limit of them, in one
+// States names the first entries in which a state differs from what was expected, at most limit of them, in one
 // line. It is empty where the states are equal.
-func Describe(found, expected *state.State, limit int) string {
+func States(found, expected *state.State, limit int) string {
 	var b strings.Builder
 	changes := found.Diff(expected)
 	for i, c := range changes {
@@ -60,8 +60,8 @@ func entryName(key protocol.StateKey, values ...[]byte) string {
 // describeValue says where two values of an entry differ, by field where it is a component.
 func describeValue(found, expected *state.State, c trie.Change, got []byte) string {
 	if a, b, ok := decodeBoth(found, expected, c.Key); ok {
-		if path, x, y, differ := firstDifference(reflect.ValueOf(a), reflect.ValueOf(b)); differ {
-			return fmt.Sprintf("%s is %s, want %s", path, x, y)
+		if differ := Values(a, b); differ != "" {
+			return differ
 		}
 	}
 	return fmt.Sprintf("is %s, want %s", short(got), short(c.Value))
@@ -75,7 +75,11 @@ func decodeBoth(found, expected *state.State, key protocol.StateKey) (a, b any, 
 }
 
 func decodeComponent(s *state.State, key protocol.StateKey) (any, error) {
-	switch state.Component(key[0]) {
+	component := state.Component(key[0])
+	if component.Key() != key {
+		return decodeAccount(s, key)
+	}
+	switch component {
 	case state.AuthPoolsKey:
 		return s.AuthPools()
 	case state.AuthQueuesKey:
@@ -109,6 +113,11 @@ func decodeComponent(s *state.State, key protocol.StateKey) (any, error) {
 	case state.LastOutputsKey:
 		return s.LastOutputs()
 	}
+	return nil, nil
+}
+
+// decodeAccount decodes what may be an account; of anything else it gives nil.
+func decodeAccount(s *state.State, key protocol.StateKey) (any, error) {
 	octets, ok := s.Get(key)
 	if !ok || len(octets) != state.AccountSize {
 		return nil, nil
@@ -117,70 +126,4 @@ func decodeComponent(s *state.State, key protocol.StateKey) (any, error) {
 	d := codec.NewDecoder(octets)
 	a.DecodeFrom(&d)
 	return &a, d.Finish()
-}
-
-// firstDifference finds the first field, in order, in which two values of one type differ.
-func firstDifference(a, b reflect.Value) (path, x, y string, differ bool) {
-	switch a.Kind() {
-	case reflect.Pointer:
-		if a.IsNil() || b.IsNil() {
-			return "", print(a), print(b), a.IsNil() != b.IsNil()
-		}
-		return firstDifference(a.Elem(), b.Elem())
-	case reflect.Struct:
-		for i := range a.NumField() {
-			if !a.Type().Field(i).IsExported() {
-				continue
-			}
-			if path, x, y, differ := firstDifference(a.Field(i), b.Field(i)); differ {
-				return "." + a.Type().Field(i).Name + path, x, y, true
-			}
-		}
-	case reflect.Slice:
-		if a.Type().Elem().Kind() == reflect.Uint8 {
-			return "", print(a), print(b), string(a.Bytes()) != string(b.Bytes())
-		}
-		if a.Len() != b.Len() {
-			return " count", fmt.Sprint(a.Len()), fmt.Sprint(b.Len()), true
-		}
-		for i := range a.Len() {
-			if path, x, y, differ := firstDifference(a.Index(i), b.Index(i)); differ {
-				return fmt.Sprintf("[%d]%s", i, path), x, y, true
-			}
-		}
-	case reflect.Array:
-		if a.Type().Elem().Kind() != reflect.Uint8 {
-			for i := range a.Len() {
-				if path, x, y, differ := firstDifference(a.Index(i), b.Index(i)); differ {
-					return fmt.Sprintf("[%d]%s", i, path), x, y, true
-				}
-			}
-			return "", "", "", false
-		}
-		return "", print(a), print(b), a.Interface() != b.Interface()
-	default:
-		return "", print(a), print(b), a.Interface() != b.Interface()
-	}
-	return "", "", "", false
-}
-
-func print(v reflect.Value) string {
-	switch {
-	case v.Kind() == reflect.Pointer && v.IsNil():
-		return "none"
-	case v.Kind() == reflect.Slice:
-		return short(v.Bytes())
-	case v.Kind() == reflect.Array:
-		return fmt.Sprintf("0x%x", v.Interface())
-	}
-	return fmt.Sprint(v.Interface())
-}
-
-// short gives octets in hexadecimal, cut where they are many.
-func short(b []byte) string {
-	const most = 40
-	if len(b) <= most {
-		return "0x" + hex.EncodeToString(b)
-	}
-	return fmt.Sprintf("0x%s… (%d octets)", hex.EncodeToString(b[:most]), len(b))
 }
