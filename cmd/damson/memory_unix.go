@@ -13,8 +13,9 @@ func peakMemory() int64 {
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
 		return 0
 	}
+	peak := int64(usage.Maxrss) //nolint:unconvert // narrower on some platforms
 	if runtime.GOOS == "darwin" || runtime.GOOS == "ios" {
-		return int64(usage.Maxrss) // octets there
+		return peak // octets there
 	}
-	return int64(usage.Maxrss) << 10
+	return peak << 10
 }
