@@ -1,14 +1,20 @@
 // Command gentables writes the tables for the verification of ring signatures, from the SRS file of the Zcash ceremony:
 //
 //	DAMSON_SRS=path/to/zcash-srs-2-11-uncompressed.bin go generate ./crypto/bandersnatch/internal/tables
+//
+// Without the variable it looks beside the module, and where there is no file it leaves the tables as they are.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"os"
+	"path/filepath"
 
 	"damson/crypto/bandersnatch/srs"
 
@@ -19,9 +25,20 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/kzg"
 )
 
+const fileName = "zcash-srs-2-11-uncompressed.bin"
+
 func main() {
 	log.SetFlags(0)
-	if err := run(os.Getenv("DAMSON_SRS")); err != nil {
+	path := cmp.Or(os.Getenv("DAMSON_SRS"), filepath.Join("../../../../../shared/vectors/bandersnatch/srs", fileName))
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, fileName)
+	}
+	err := run(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		log.Printf("gentables: no SRS file, the tables stay as they are: %v", err)
+		return
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
 }
