@@ -2,10 +2,12 @@ package bandersnatch
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"math/bits"
+	"math/rand/v2"
 	"sync"
 	"testing"
 
@@ -253,4 +255,25 @@ func TestConcurrentVerify(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestSignAndVerifyManyTimes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range 150 {
+		seed := binary.LittleEndian.AppendUint64(nil, rng.Uint64())
+		secret := NewSecretKey(seed)
+		input, ad := seed[:rng.IntN(len(seed))], bytes.Repeat(seed, rng.IntN(40))
+		sig := secret.Sign(input, ad)
+		if err := secret.Public().Verify(input, ad, sig[:]); err != nil {
+			t.Fatalf("signature %d: %v", i, err)
+		}
+		if out, err := Output(sig[:]); err != nil || out != secret.Output(input) {
+			t.Fatalf("output %d: %x, %v", i, out, err)
+		}
+		at := rng.IntN(len(sig))
+		sig[at] ^= 1 << rng.IntN(8)
+		if err := secret.Public().Verify(input, ad, sig[:]); err == nil {
+			t.Fatalf("signature %d with octet %d changed is accepted", i, at)
+		}
+	}
 }

@@ -291,3 +291,48 @@ func FuzzDecodePoint(f *testing.F) {
 		}
 	})
 }
+
+// The map, step by step as RFC 9380 has it, without the shortcuts of elligator.
+func TestElligatorAgreesWithItsDefinition(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	five, one := fr.NewElement(5), fr.One()
+	g := func(x *fr.Element) (y fr.Element) {
+		var square, t fr.Element
+		square.Square(x)
+		y.Mul(&square, x)
+		t.Mul(&square, &ratioJK)
+		y.Add(&y, &t)
+		t.Mul(x, &inverseKK)
+		return *y.Add(&y, &t)
+	}
+	for range 500 {
+		var u, d, inverse, x, y fr.Element
+		u.SetUint64(rng.Uint64())
+		u.Square(&u)
+		u.Mul(&u, &montgomeryK)
+		d.Square(&u)
+		d.Mul(&d, &five)
+		d.Add(&d, &one)
+		inverse.Inverse(&d)
+		x.Mul(&inverse, &negRatioJK)
+		odd := uint64(1)
+		if value := g(&x); value.Legendre() != 1 {
+			x.Neg(&x)
+			x.Sub(&x, &ratioJK)
+			odd = 0
+		}
+		value := g(&x)
+		if y.Sqrt(&value) == nil {
+			t.Fatal("neither of the two is a square")
+		}
+		if y.Bits()[0]&1 != odd {
+			y.Neg(&y)
+		}
+		want, got := fromMontgomery(&x, &y), elligator(&u, &inverse)
+		var flat [2]affine
+		normalise(flat[:], []extended{want, got})
+		if !flat[0].Equal(&flat[1]) || !flat[0].IsOnCurve() {
+			t.Fatalf("%v maps to another point", &u)
+		}
+	}
+}
