@@ -100,6 +100,6 @@ func BenchmarkFallbackKeys(b *testing.B) {
 	active := make(state.Validators, p.Validators)
 	b.ReportAllocs()
 	for b.Loop() {
-		fallbackKeys(p, protocol.Hash{1}, active)
+		FallbackKeys(p, protocol.Hash{1}, active)
 	}
 }

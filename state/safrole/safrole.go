@@ -84,7 +84,7 @@ func Transition(p *protocol.Params, prior *State, in *Input, ringRoot RingRoot, 
 		if epochPost == epoch+1 && phase >= p.ContestLength && saturated { // GP eq:slotkeysequence
 			post.Safrole.SealKeys.Tickets = outsideIn(prior.Safrole.Accumulator)
 		} else {
-			post.Safrole.SealKeys.Keys = fallbackKeys(p, post.Entropy[2], post.Active)
+			post.Safrole.SealKeys.Keys = FallbackKeys(p, post.Entropy[2], post.Active)
 		}
 		marks.Epoch = epochMark(prior.Entropy, pending)
 	case phase < p.ContestLength && phasePost >= p.ContestLength && saturated:

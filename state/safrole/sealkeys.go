@@ -22,8 +22,8 @@ func outsideIn(tickets []block.Ticket) []block.Ticket {
 	return out
 }
 
-// fallbackKeys is F: a key for each slot, picked by entropy. GP eq:fallbackkeysequence.
-func fallbackKeys(p *protocol.Params, entropy protocol.Hash, active state.Validators) []protocol.BandersnatchKey {
+// FallbackKeys is F: a key for each slot, picked by entropy. GP eq:fallbackkeysequence.
+func FallbackKeys(p *protocol.Params, entropy protocol.Hash, active state.Validators) []protocol.BandersnatchKey {
 	keys := make([]protocol.BandersnatchKey, p.EpochLength)
 	var seed [len(entropy) + 4]byte
 	copy(seed[:], entropy[:])
