@@ -76,3 +76,11 @@ func (im *Importer) Apply(prior *state.State, v *block.View) (*state.State, erro
 	}
 	return post, nil
 }
+
+// WithAncestor gives an Importer that shares the caches of im and asks ancestor about lookup anchors, as does one made
+// with [Options].Ancestor.
+func (im *Importer) WithAncestor(ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool) *Importer {
+	other := *im
+	other.ancestor = ancestor
+	return &other
+}
