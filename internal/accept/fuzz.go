@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -39,8 +41,9 @@ func targets(packages []string) ([]target, error) {
 }
 
 // fuzzOne fuzzes a target and returns the last progress line, or what go test said where it failed.
-func fuzzOne(t target, each time.Duration) (string, error) {
-	command := exec.Command("go", "test", "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+each.String(), "-timeout=0", t.pkg)
+func fuzzOne(t target, each time.Duration, flags ...string) (string, error) {
+	args := []string{"test", "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + each.String(), "-timeout=0"}
+	command := exec.Command("go", append(append(args, flags...), t.pkg)...)
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
 	err := command.Run()
@@ -54,6 +57,26 @@ func fuzzOne(t target, each time.Duration) (string, error) {
 		}
 	}
 	return last, nil
+}
+
+// fuzzSideBySide fuzzes one target on each processor, and says on stderr what came of every one.
+func fuzzSideBySide(all []target, long func(target) time.Duration) []error {
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, t := range all {
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			said, err := fuzzOne(t, long(t), "-parallel=1")
+			if err != nil {
+				errs[i] = fmt.Errorf("%s: %w: %s", t, err, said)
+			}
+			fmt.Fprintf(os.Stderr, "  %s: %s\n", t, strings.TrimSpace(said))
+		})
+	}
+	wg.Wait()
+	return errs
 }
 
 func fuzz(packages []string, each time.Duration) error {
