@@ -115,7 +115,11 @@ func TestSequences(t *testing.T) {
 		lists = append(lists, ops)
 	}
 	made := map[uint8]int{}
-	for seed := range uint64(400) {
+	rounds := 400
+	if testing.Short() {
+		rounds = 80
+	}
+	for seed := range uint64(rounds) {
 		c := mustCompile(t, asm.Random(rand.New(rand.NewPCG(seed, 5)), 60, where, lists...))
 		for i := range c.insts {
 			made[c.insts[i].op]++

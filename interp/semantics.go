@@ -12,7 +12,7 @@ type action func(s *state, in *pvm.Inst)
 // semantics is the meaning of every instruction, in the order of GP §A.5. What has no entry there
 // is decoded as a trap.
 var semantics = [256]action{
-	pvm.Trap:        func(s *state, _ *pvm.Inst) { s.panic() },
+	pvm.Trap:        func(s *state, _ *pvm.Inst) { s.trap() },
 	pvm.Fallthrough: func(*state, *pvm.Inst) {},
 	pvm.Ecalli:      func(s *state, in *pvm.Inst) { s.stop(pvm.Exit{Reason: pvm.HostCall, Arg: in.X}) },
 	pvm.LoadImm64:   func(s *state, in *pvm.Inst) { s.Regs[in.A] = in.X },

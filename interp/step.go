@@ -45,12 +45,12 @@ func stepNowhere(m *pvm.Machine) pvm.Exit {
 
 func (s *state) stop(e pvm.Exit) { s.exit, s.stopped = e, true }
 
-func (s *state) panic() { s.stop(pvm.Exit{Reason: pvm.Panic}) }
+func (s *state) trap() { s.stop(pvm.Exit{Reason: pvm.Panic}) }
 
 // branch goes to the target in Y. GP §A.4.
 func (s *state) branch(in *pvm.Inst) {
 	if in.Y == pvm.NoTarget {
-		s.panic()
+		s.trap()
 		return
 	}
 	s.next = in.Y
@@ -64,20 +64,19 @@ func (s *state) djump(addr uint64) {
 		return
 	}
 	if s.next = s.program.Djump(to); s.next == pvm.NoTarget {
-		s.panic()
+		s.trap()
 	}
 }
 
 // address is where an instruction goes in memory, mod 2^32.
 func (s *state) address(in *pvm.Inst) uint32 {
-	switch pvm.Ops[in.Op].Format {
-	case pvm.TwoRegsOneImm:
-		return uint32(s.Regs[in.B] + in.X)
-	case pvm.OneRegTwoImms:
-		return uint32(s.Regs[in.A] + in.X)
-	default:
-		return uint32(in.X)
+	addr := uint32(in.X)
+	if f := pvm.Ops[in.Op].Format; f == pvm.TwoRegsOneImm {
+		addr += uint32(s.Regs[in.B])
+	} else if f == pvm.OneRegTwoImms {
+		addr += uint32(s.Regs[in.A])
 	}
+	return addr
 }
 
 // load is every instruction that reads memory.
