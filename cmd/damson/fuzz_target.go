@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os/signal"
+	"syscall"
+
+	"damson/node/conformance"
+	"damson/node/importer"
+
+	"github.com/spf13/cobra"
+)
+
+// fuzzTargetFlags are what the fuzz-target command can be told.
+type fuzzTargetFlags struct {
+	socket, spec, engine, profile string
+	quiet                         bool
+}
+
+func fuzzTargetCommand() *cobra.Command {
+	var f fuzzTargetFlags
+	cmd := &cobra.Command{
+		Use:   "fuzz-target --socket PATH",
+		Short: "Serve the JAM fuzz protocol on a Unix socket",
+		Long: `Fuzz-target imports the blocks that a fuzzer sends and answers with the state roots that result. It speaks
+version 1 of the fuzz protocol with both features, ancestry and forks. States are kept in memory.
+
+Sessions follow one another, each with a state of its own. SIGINT and SIGTERM end the program and remove the socket.`,
+		Example: `  damson fuzz-target --socket /tmp/jam_target.sock
+  damson fuzz-target --socket /tmp/jam_target.sock --engine verify`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runFuzzTarget(cmd, &f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.socket, "socket", "", "`PATH` of the socket to listen on")
+	flags.StringVar(&f.spec, "spec", "tiny", "chain parameters: tiny, full, or a file with the encoded parameters or a chain spec")
+	flags.StringVar(&f.engine, "engine", "auto", "what runs the services' code: "+engineNames)
+	flags.StringVar(&f.profile, "profile", "", "write a profile for go tool pprof or trace: `KIND=FILE` with KIND cpu, mem or trace")
+	flags.BoolVar(&f.quiet, "quiet", false, "log only what went wrong")
+	if err := cmd.MarkFlagRequired("socket"); err != nil {
+		panic(err) // the flag is declared above
+	}
+	return cmd
+}
+
+func runFuzzTarget(cmd *cobra.Command, f *fuzzTargetFlags) error {
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	params, err := loadParams(f.spec)
+	if err != nil {
+		return err
+	}
+	engine, err := newEngine(f.engine, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	im, err := importer.New(importer.Options{Params: params, Engine: engine})
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if f.quiet {
+		level = slog.LevelWarn
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+	target := conformance.NewTarget(conformance.TargetOptions{Params: params, Importer: im, Version: appVersion(), Log: log})
+	stopProfile, err := startProfile(f.profile)
+	if err != nil {
+		return err
+	}
+	listener, err := conformance.Listen(f.socket)
+	if err != nil {
+		return fmt.Errorf("--socket: %w", err)
+	}
+	log.Info("listening", "socket", f.socket, "spec", f.spec, "engine", f.engine)
+	err = target.Serve(ctx, listener)
+	if stopErr := stopProfile(); err == nil {
+		err = stopErr
+	}
+	return err
+}
+
+// appVersion is the program's version as the handshake has it: that of the module, if it has one.
+func appVersion() (v conformance.Version) {
+	if n, err := fmt.Sscanf(buildVersion(), "v%d.%d.%d", &v.Major, &v.Minor, &v.Patch); n == 3 && err == nil {
+		return v
+	}
+	return conformance.Version{Minor: 1}
+}
