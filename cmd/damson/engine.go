@@ -6,6 +6,7 @@ import (
 
 	"damson/internal/engine"
 	"damson/internal/pvm"
+	"damson/interp"
 	"damson/jit"
 )
 
@@ -28,4 +29,15 @@ func newEngine(name string, w io.Writer) (pvm.Engine, error) {
 		}
 	}
 	return made, nil
+}
+
+// engineName says which engine was made for a value of --engine.
+func engineName(asked string, e pvm.Engine) string {
+	if _, ok := e.(*interp.Engine); ok {
+		return string(engine.Interp)
+	}
+	if asked == "auto" {
+		return string(engine.JIT)
+	}
+	return asked
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"damson/internal/pvm"
+
+	"github.com/spf13/cobra"
+)
+
+func pvmBenchCommand() *cobra.Command {
+	var f programFlags
+	var engines string
+	var runs int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "bench [flags] FILE...",
+		Short: "Time programs on each engine",
+		Long: `Bench runs every program several times on every engine and shows the medians: what compiling takes, what the
+guest's run takes, and the gas that it burns a second. The programs get the same argument.`,
+		Example: `  damson pvm bench bench/programs/fib.pvm --arg 0x1e00000000000000`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			var rows []timing
+			for _, path := range paths {
+				for _, name := range strings.Split(engines, ",") {
+					e, err := newEngine(name, cmd.ErrOrStderr())
+					if err != nil {
+						return err
+					}
+					row, err := f.time(path, name, e, runs)
+					if err != nil {
+						return err
+					}
+					rows = append(rows, *row)
+				}
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(rows)
+			}
+			return printTimings(cmd.OutOrStdout(), rows)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().StringVar(&engines, "engine", "jit,interp", "the engines, with commas between them: "+engineNames)
+	cmd.Flags().IntVar(&runs, "runs", 9, "runs of each program on each engine")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array, an object for each row")
+	return cmd
+}
+
+// timing is the medians of the runs of a program on an engine.
+type timing struct {
+	File      string  `json:"file"`
+	Engine    string  `json:"engine"`
+	Exit      string  `json:"exit"`
+	GasUsed   int64   `json:"gas_used"`
+	NsCompile int64   `json:"ns_compile"`
+	CompileMB float64 `json:"compile_mb_s"` // guest code
+	NsExec    int64   `json:"ns_exec"`
+	MgasS     float64 `json:"mgas_s"`
+}
+
+// time runs a program and gives the medians. Every run has its own memory, and every other figure of one load.
+func (f *programFlags) time(path, name string, e pvm.Engine, runs int) (*timing, error) {
+	if runs < 1 {
+		return nil, fmt.Errorf("--runs %d: want at least 1", runs)
+	}
+	p, err := f.load(path, e)
+	if err != nil {
+		return nil, err
+	}
+	defer p.memory.Release()
+	row := &timing{File: path, Engine: engineName(name, e), NsCompile: p.nsCompile}
+	var times []int64
+	for range runs {
+		m, exit, took, err := p.run()
+		if err != nil {
+			return nil, err
+		}
+		times = append(times, took.Nanoseconds())
+		row.Exit, row.GasUsed = exitNames[exit.Reason], gasUsed(f.gas, m)
+	}
+	slices.Sort(times)
+	row.NsExec = times[len(times)/2]
+	row.CompileMB = 1000 * float64(p.octets) / float64(max(row.NsCompile, 1))
+	row.MgasS = 1000 * float64(row.GasUsed) / float64(max(row.NsExec, 1))
+	return row, nil
+}
+
+func printTimings(w io.Writer, rows []timing) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "file\tengine\texit\tgas used\tcompile ms\tcompile MB/s\trun ms\tMgas/s\t")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%.3f\t%.0f\t%.3f\t%.0f\t\n", r.File, r.Engine, r.Exit, r.GasUsed,
+			float64(r.NsCompile)/1e6, r.CompileMB, float64(r.NsExec)/1e6, r.MgasS)
+	}
+	return t.Flush()
+}
