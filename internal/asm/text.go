@@ -36,8 +36,10 @@ func Service(metadata string, image []byte) []byte {
 //	.heap 2            so many pages of zeros after the data that can be written; their address is the constant heap
 //	.stack 4096        so many octets of stack
 //	.jumps one, two    labels for the jump table
+//
+// Where jumps lead must begin a basic block: the text says fallthrough where the instruction before would not end one.
 func Assemble(text string) (*Object, error) {
-	a := &assembler{symbols: make(map[string]uint64)}
+	a := &assembler{symbols: make(map[string]uint64), within: make(map[string]bool)} // last is a trap, which ends a block
 	lines := split(text)
 	for _, pass := range []func(*line) error{a.data, a.code} {
 		a.section = codeSection
@@ -50,6 +52,9 @@ func Assemble(text string) (*Object, error) {
 			}
 		}
 		a.place()
+	}
+	if err := a.checkTargets(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	blob, err := a.builder.Blob()
 	if err != nil {
@@ -139,6 +144,9 @@ type assembler struct {
 	symbols map[string]uint64
 	section string
 	labels  []dataLabel
+	within  map[string]bool // labels of code that do not begin a basic block
+	targets []string        // what jumps lead to
+	last    pvm.Opcode
 }
 
 // dataLabel is a label of data whose address is not known yet.
@@ -279,6 +287,7 @@ func (a *assembler) code(l *line) error {
 	}
 	if l.label != "" {
 		a.builder.Label(l.label)
+		a.within[l.label] = !pvm.Ops[a.last].Flags.Has(pvm.Ends)
 	}
 	if l.word == "" || l.word[0] == '.' {
 		return a.known(l.word)
@@ -298,6 +307,17 @@ func (a *assembler) code(l *line) error {
 		}
 	}
 	a.builder.Op(op, o)
+	a.last = op
+	return nil
+}
+
+// checkTargets demands that jumps lead to where basic blocks begin: elsewhere they would panic. GP §A.4.
+func (a *assembler) checkTargets() error {
+	for _, label := range append(a.targets, a.builder.jumps...) {
+		if a.within[label] {
+			return fmt.Errorf("label %q does not begin a basic block: it needs a fallthrough before it", label)
+		}
+	}
 	return nil
 }
 
@@ -326,6 +346,7 @@ func (a *assembler) operand(o *Operands, kind byte, text string) (err error) {
 		if o.Target = text; !isName(text) {
 			err = fmt.Errorf("%q is no label", text)
 		}
+		a.targets = append(a.targets, text)
 	}
 	return err
 }
