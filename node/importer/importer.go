@@ -39,10 +39,7 @@ type Importer struct {
 
 // New makes an Importer, and what it would otherwise have to make while the first block waits.
 func New(o Options) (*Importer, error) {
-	verifier, err := claim.New(o.Claims)
-	if err != nil {
-		return nil, err
-	}
+	verifier := claim.New(o.Claims)
 	if err := verifier.Warm(o.Params.Validators); err != nil {
 		return nil, err
 	}

@@ -40,10 +40,7 @@ func decodeState(d *codec.Decoder, p *protocol.Params) (s priorState) {
 }
 
 func TestVectors(t *testing.T) {
-	verifier, err := claim.New(claim.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	verifier := claim.New(claim.Options{})
 	vectors.Each(t, "stf/disputes", ".bin", func(t *testing.T, f *vectors.File) {
 		p, _ := protocol.Named(f.Chain)
 		d := codec.NewDecoder(f.Data)

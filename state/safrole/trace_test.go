@@ -94,10 +94,7 @@ func (s *step) run(t *testing.T, p *protocol.Params, verifier *claim.Verifier) (
 
 // TestTraces follows the blocks of two chains: one that is sealed with tickets and one that is not.
 func TestTraces(t *testing.T) {
-	verifier, err := claim.New(claim.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	verifier := claim.New(claim.Options{})
 	p := protocol.Tiny()
 	for _, suite := range []string{"traces/safrole", "traces/fallback"} {
 		sealed := map[bool]int{}
@@ -138,10 +135,7 @@ func epochChange(t *testing.T, suite string, p *protocol.Params, ticketed bool) 
 
 // TestBrokenHeader breaks one rule of a good header at a time, in a chain sealed with tickets and in one that is not.
 func TestBrokenHeader(t *testing.T) {
-	verifier, err := claim.New(claim.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	verifier := claim.New(claim.Options{})
 	p := protocol.Tiny()
 	ticketed, fallback := epochChange(t, "traces/safrole", p, true), epochChange(t, "traces/fallback", p, false)
 	for _, tc := range []struct {
