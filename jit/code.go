@@ -23,6 +23,9 @@ type code struct {
 	fallback func() pvm.Stepper // the interpreter's idea of the program, made when it is first needed
 }
 
+// maxFused is how many instructions may be lowered together with an access to memory behind them.
+const maxFused = 3
+
 // slice is how much gas guest code gets at a time. The preemption signal makes it yield long before; this bounds it
 // where there are no such signals.
 const slice = 1 << 20
@@ -118,7 +121,8 @@ func (c *code) fault(m *pvm.Machine, ctx *exec.Context, s *exec.Space) (pvm.Exit
 	pc := c.program.PC(at.inst)
 	exit, stopped := c.step(m, ctx, at)
 	fits := exit.Reason == pvm.PageFault || exit.Reason == pvm.Panic || exit.Reason == pvm.OutOfGas
-	if !stopped || m.PC != pc || !fits || ctx.FaultAt-uint64(s.Base()) > exec.GuestSize+exec.PageSize {
+	i, _ := c.program.Index(m.PC)
+	if !stopped || i-at.inst > maxFused || !fits || ctx.FaultAt-uint64(s.Base()) > exec.GuestSize+exec.PageSize {
 		invariants.Fail("jit: a fault at %#x, guest address %#x, pc %d, is none by the rules: %v %d, pc %d",
 			ctx.FaultPC, ctx.FaultAt-uint64(s.Base()), pc, exit.Reason, exit.Arg, m.PC)
 	}

@@ -26,8 +26,10 @@ type lowerer struct {
 	pending   uint16 // the upper half should be the sign of the lower, and holds anything
 	canonical uint16 // the upper half is the sign of the lower
 
-	flagsAt  int // where the code ended when the flags said whether flagsReg is 0
-	flagsReg amd64.Reg
+	// What the flags say, as long as the code ends where it did: flagsCond holds if flagsReg is 0.
+	flagsAt   int
+	flagsReg  amd64.Reg
+	flagsCond amd64.Cond
 }
 
 // alignHead marks in labels, before the code exists, what backward branches lead to.
@@ -109,7 +111,14 @@ func (l *lowerer) wroteSigned(r amd64.Reg) {
 func (l *lowerer) signed(r amd64.Reg) bool { return (l.pending|l.canonical)&bit(r) != 0 }
 
 // setFlags notes that the flags just set say whether r is 0.
-func (l *lowerer) setFlags(r amd64.Reg) { l.flagsAt, l.flagsReg = l.a.Len(), r }
+func (l *lowerer) setFlags(r amd64.Reg) {
+	l.flagsAt, l.flagsReg, l.flagsCond = l.a.Len(), r, amd64.Equal
+}
+
+// flagsSay reports which condition holds if r is 0, if the flags tell.
+func (l *lowerer) flagsSay(r amd64.Reg) (amd64.Cond, bool) {
+	return l.flagsCond, l.flagsAt == l.a.Len() && l.flagsReg == r
+}
 
 // move copies all of a register, if there is anything to copy.
 func (l *lowerer) move(dst, src amd64.Reg) {
@@ -125,12 +134,12 @@ func (l *lowerer) move32(dst, src amd64.Reg) {
 	}
 }
 
-// next is the following instruction, if it is in the same block.
-func (l *lowerer) next() (*pvm.Inst, bool) {
-	if l.i+1 >= l.end {
+// next is the n-th of the following instructions, if it is in the same block.
+func (l *lowerer) next(n int) (*pvm.Inst, bool) {
+	if l.i+n >= l.end {
 		return nil, false
 	}
-	return &l.insts[l.i+1], true
+	return &l.insts[l.i+n], true
 }
 
 // interpret leaves the code here: the interpreter does this instruction.

@@ -43,6 +43,9 @@ func (l *lowerer) lowerSignedBitwise(op amd64.Op, d, a, b amd64.Reg) {
 
 func lowerAdd64(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
+	if l.loadFrom(1, in.D, a, b, 0) {
+		return
+	}
 	l.read64(a)
 	l.read64(b)
 	switch d {

@@ -108,8 +108,11 @@ func lowerCmov(l *lowerer, in *pvm.Inst, c uint32) {
 	known := l.signed(a) && l.signed(d)
 	l.read64(d)
 	l.read64(a)
-	l.testZero(b)
-	l.a.Cmov(amd64.Cond(c), d, a)
+	zero, told := l.flagsSay(b)
+	if !told {
+		zero = l.testZero(b)
+	}
+	l.a.Cmov(given(zero, c), d, a)
 	l.wroteKnown(d, known)
 }
 
@@ -117,21 +120,31 @@ func lowerCmovImm(l *lowerer, in *pvm.Inst, c uint32) {
 	d, b := host(in.A), host(in.B)
 	known := l.signed(d)
 	l.read64(d)
+	zero, told := l.flagsSay(b)
 	l.a.MovImm(scratch, in.X)
-	l.testZero(b)
-	l.a.Cmov(amd64.Cond(c), d, scratch)
+	if !told {
+		zero = l.testZero(b)
+	}
+	l.a.Cmov(given(zero, c), d, scratch)
 	l.wroteKnown(d, known)
 }
 
-// testZero makes the flags say whether r is 0.
-func (l *lowerer) testZero(r amd64.Reg) {
-	switch {
-	case l.flagsAt == l.a.Len() && l.flagsReg == r:
-	case l.pending&bit(r) != 0:
+// testZero makes the flags say whether r is 0, and returns the condition for that.
+func (l *lowerer) testZero(r amd64.Reg) amd64.Cond {
+	if l.pending&bit(r) != 0 {
 		l.a.RegReg(amd64.Test32, r, r)
-	default:
+	} else {
 		l.a.RegReg(amd64.Test64, r, r)
 	}
+	return amd64.Equal
+}
+
+// given translates a condition on a register, Equal or NotEqual to 0, to one on the flags; zero holds if it is 0.
+func given(zero amd64.Cond, c uint32) amd64.Cond {
+	if amd64.Cond(c) == amd64.Equal {
+		return zero
+	}
+	return zero.Not()
 }
 
 // lowerSet is d = 1 if a and b compare so, else 0.
@@ -160,6 +173,7 @@ func (l *lowerer) setBool(c amd64.Cond, d amd64.Reg, full bool) {
 		l.a.Movzx8(d, d)
 	}
 	l.wroteSigned(d)
+	l.flagsAt, l.flagsReg, l.flagsCond = l.a.Len(), d, c.Not()
 }
 
 // lowerBitwiseImm is a = b ∘ imm, bitwise.

@@ -96,8 +96,10 @@ func lowerBranch(l *lowerer, in *pvm.Inst, c uint32) {
 func lowerBranchImm(l *lowerer, in *pvm.Inst, c uint32) {
 	a, cond := host(in.A), amd64.Cond(c)
 	l.settle()
-	zeroTest := in.X == 0 && (cond == amd64.Equal || cond == amd64.NotEqual)
-	if !zeroTest || l.flagsAt != l.a.Len() || l.flagsReg != a {
+	zero, told := l.flagsSay(a)
+	if told && in.X == 0 && (cond == amd64.Equal || cond == amd64.NotEqual) {
+		cond = given(zero, c)
+	} else {
 		l.compareImm(a, int32(in.X))
 	}
 	l.branch(cond, in.Y)

@@ -54,3 +54,22 @@ func lowerStoreImmInd(l *lowerer, in *pvm.Inst, op uint32) {
 	l.access()
 	l.a.StoreImm(amd64.Op(op), amd64.Guest(host(in.A), int32(in.X)), int32(in.Y))
 }
+
+// loadFrom lowers the instructions from here to the n-th following one together, if that loads from the address in
+// register t into t itself. Those before it compute the address, which is base+index<<scale, and need not leave it in
+// t: if the access faults the interpreter begins again with the first of them, before which nothing has changed.
+func (l *lowerer) loadFrom(n int, t uint8, base, index amd64.Reg, scale uint8) bool {
+	load, ok := l.next(n)
+	if !ok || load.A != t || load.B != t || load.Op < pvm.LoadIndU8 || load.Op > pvm.LoadIndU64 {
+		return false
+	}
+	op := amd64.Op(l.how[load.Op].arg)
+	if scale == 0 && base&7 == amd64.RBP {
+		base, index = index, base
+	}
+	l.access()
+	l.a.RegMem(op, host(t), amd64.GuestIndexed(base, index, scale, int32(load.X)))
+	l.loaded(host(t), op)
+	l.i += n
+	return true
+}

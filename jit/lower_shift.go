@@ -36,13 +36,10 @@ func lowerShiftImmAlt32(l *lowerer, in *pvm.Inst, op uint32) {
 
 func lowerShiftLeftImm64(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, s, count := host(in.A), host(in.B), uint8(in.X&63)
-	if count == 32 && l.zeroExtends(in) {
-		l.a.RegReg(amd64.Mov32, d, s)
-		l.wrote64(d)
-		l.i++
+	if l.zeroExtends(in, count) || l.scaledSum(0, in.A, s, count) {
 		return
 	}
-	if count != 32 {
+	if count < 32 {
 		l.read64(s)
 	}
 	switch {
@@ -57,11 +54,56 @@ func lowerShiftLeftImm64(l *lowerer, in *pvm.Inst, _ uint32) {
 	l.wrote64(d)
 }
 
-// zeroExtends reports whether a shift to the left by 32 and the next instruction together clear the upper half, which is
-// how compilers for RISC-V write it.
-func (l *lowerer) zeroExtends(in *pvm.Inst) bool {
-	next, ok := l.next()
-	return ok && next.Op == pvm.ShloRImm64 && next.A == in.A && next.B == in.A && next.X&63 == 32
+// zeroExtends lowers a shift to the left by 32 and the next instruction together if that shifts back, by 32 or a little
+// less. This is how compilers for RISC-V clear the upper half of a register, and how they scale an index.
+func (l *lowerer) zeroExtends(in *pvm.Inst, count uint8) bool {
+	next, ok := l.next(1)
+	if !ok || count != 32 || next.Op != pvm.ShloRImm64 || next.A != in.A || next.B != in.A {
+		return false
+	}
+	back := uint8(next.X & 63)
+	if back < 29 || back > 32 {
+		return false
+	}
+	d, s := host(in.A), host(in.B)
+	if back < 32 && l.scalesNext(1, in.A, 32-back) {
+		l.a.RegReg(amd64.Mov32, scratch, s)
+		l.scaledSum(1, in.A, scratch, 32-back)
+		return true
+	}
+	l.a.RegReg(amd64.Mov32, d, s)
+	if back < 32 {
+		l.a.ShiftImm(amd64.Shl64, d, 32-back)
+	}
+	l.wrote64(d)
+	l.i++
+	return true
+}
+
+// scalesNext reports whether the instruction after skip others adds something to register t, which holds an index
+// shifted by scale, so that the addressing modes of the hardware can do it.
+func (l *lowerer) scalesNext(skip int, t, scale uint8) bool {
+	next, ok := l.next(skip + 1)
+	return ok && scale >= 1 && scale <= 3 && next.Op == pvm.Add64 && next.D == t && (next.A == t) != (next.B == t)
+}
+
+// scaledSum lowers a shift to the left of s into guest register t, after skip other instructions that were already
+// lowered, together with the addition that follows it, and with the load that follows that, if it is of this kind.
+func (l *lowerer) scaledSum(skip int, t uint8, s amd64.Reg, scale uint8) bool {
+	if !l.scalesNext(skip, t, scale) {
+		return false
+	}
+	add, _ := l.next(skip + 1)
+	base := host(add.A ^ add.B ^ t) // the one that is not t
+	if l.loadFrom(skip+2, t, base, s, scale) {
+		return true
+	}
+	l.read64(base)
+	l.read64(s)
+	l.a.RegMem(amd64.Lea64, host(t), amd64.Indexed(base, s, scale, 0))
+	l.wrote64(host(t))
+	l.i += skip + 1
+	return true
 }
 
 // lowerShiftRightImm64 is the logical or arithmetic shift to the right.

@@ -317,6 +317,17 @@ func TestAddresses(t *testing.T) {
 		expect(t, "jmp qword ptr "+address("", names64[x], 3, 0x1234567),
 			func(a *Asm) { a.JmpMem(Table(x, 0x1234567)) })
 	})
+	eachPair(func(b, x Reg) {
+		if x == RSP {
+			return
+		}
+		for scale := range uint8(4) {
+			for _, disp := range imms {
+				expect(t, "mov r9, qword ptr gs:"+address(names32[b], names32[x], scale, disp),
+					func(a *Asm) { a.RegMem(Load64, R9, GuestIndexed(b, x, scale, disp)) })
+			}
+		}
+	})
 	expect(t, "jmp qword ptr gs:[0xfffff010]", func(a *Asm) { a.JmpMem(Context(-0xff0)) })
 }
 

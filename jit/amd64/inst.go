@@ -214,9 +214,14 @@ var nops = [...]uint64{
 	8: 0x0000000000841f0f,
 }
 
+// longestNop is nops[8] with as many operand-size prefixes as processors decode without delay.
+const longestNop = 11
+
 // Nop fills n octets with as few instructions as possible. The caller reserves n octets.
 func (a *Asm) Nop(n int) {
-	for ; n > 8; n -= 8 {
+	for ; n > 8; n -= min(n, longestNop) {
+		extra := min(n, longestNop) - 8
+		a.put(0x666666, extra)
 		a.put(nops[8], 8)
 	}
 	if n > 0 {

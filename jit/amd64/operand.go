@@ -36,6 +36,13 @@ func GuestAbsolute(address uint32) Operand {
 	return Operand{bits: rmSIB | sibAbsolute<<8 | uint64(address)<<16, size: 6, prefix: prefixGuest}
 }
 
+// GuestIndexed is gs:[base+index<<scale+disp] with 32-bit address arithmetic. index is not RSP.
+func GuestIndexed(base, index Reg, scale uint8, disp int32) Operand {
+	o := Indexed(base, index, scale, disp)
+	o.prefix = prefixGuest
+	return o
+}
+
 // Context is gs:[offset] with 64-bit address arithmetic; offset is negative, so that no guest access can meet it.
 func Context(offset int32) Operand {
 	return Operand{bits: rmSIB | sibAbsolute<<8 | uint64(uint32(offset))<<16, size: 6, prefix: prefixGS}
