@@ -77,12 +77,15 @@ func (b Blob) Decode() (*Program, error) {
 	p.findStarts()
 	targets := p.findTargets()
 	p.Insts = make([]Inst, len(p.pcs))
-	end := len(p.pcs) - 1
+	end, blocks := len(p.pcs)-1, 1
 	for i, pc := range p.pcs[:end] {
 		p.decodeInst(&p.Insts[i], pc, p.pcs[i+1], targets)
+		if p.Insts[i].leaves() {
+			blocks++
+		}
 	}
 	p.Insts[end] = Inst{Op: Trap, Y: NoTarget}
-	p.findBlocks(targets)
+	p.findBlocks(blocks)
 	p.resolveJumpTable(targets)
 	return p, nil
 }
@@ -180,28 +183,21 @@ func (p *Program) target(pc uint64, targets ranked) uint32 {
 	return p.starts.rank(uint32(pc))
 }
 
-// findBlocks cuts the program into blocks.
-func (p *Program) findBlocks(targets ranked) {
-	count := 0
-	p.eachBlock(targets, func(uint32) { count++ })
+// findBlocks cuts the program into so many blocks. Every target of a jump begins one, because it is
+// the first instruction or follows one that ends a basic block.
+func (p *Program) findBlocks(count int) {
 	p.Blocks = make([]Block, 0, count)
-	p.eachBlock(targets, func(first uint32) { p.Blocks = append(p.Blocks, Block{First: first}) })
-	end := uint32(len(p.Insts))
-	for i := len(p.Blocks) - 1; i >= 0; i-- {
-		b := &p.Blocks[i]
-		b.Cost, end = (end-b.First)*Cost, b.First
+	first := 0
+	for i := range p.Insts {
+		if p.Insts[i].leaves() {
+			p.Blocks = append(p.Blocks, Block{uint32(first), uint32(i+1-first) * Cost})
+			first = i + 1
+		}
 	}
 }
 
-func (p *Program) eachBlock(targets ranked, f func(first uint32)) {
-	begins := true
-	for i := range p.Insts {
-		if begins || targets.has(uint64(p.pcs[i])) {
-			f(uint32(i))
-		}
-		begins = Ops[p.Insts[i].Op].Flags&(Ends|CallsHost) != 0
-	}
-}
+// leaves reports whether a block ends with the instruction.
+func (in *Inst) leaves() bool { return Ops[in.Op].Flags&(Ends|CallsHost) != 0 }
 
 // Cost is the gas of any instruction, ϱ_Δ. GP §A.5.
 const Cost = 1

@@ -155,6 +155,10 @@ func checkProgram(tb testing.TB, p *Program) {
 			blocks[n+1+skip(n)] = true
 		}
 	}
+	heads := map[uint32]bool{}
+	for _, block := range p.Blocks {
+		heads[block.First] = true
+	}
 	for i := range p.Insts {
 		in, pc := &p.Insts[i], p.PC(uint32(i))
 		if at, ok := p.Index(pc); !ok || at != uint32(i) {
@@ -168,7 +172,7 @@ func checkProgram(tb testing.TB, p *Program) {
 			tb.Fatalf("after %d comes %d", pc, p.PC(uint32(i+1)))
 		}
 		if Ops[in.Op].Flags&(Branches|Jumps) != 0 && in.Y != NoTarget {
-			if to := p.PC(in.Y); !blocks[to] || !starts(to) || !Opcode(b.Code[to]).Valid() {
+			if to := p.PC(in.Y); !heads[in.Y] || !blocks[to] || !starts(to) || !Opcode(b.Code[to]).Valid() {
 				tb.Fatalf("%d jumps to %d, which begins no block", pc, to)
 			}
 		}
@@ -194,7 +198,7 @@ func checkProgram(tb testing.TB, p *Program) {
 	for i, to := range p.JumpTable {
 		at := b.Jump(uint64(i))
 		good := blocks[at] && starts(at) && Opcode(b.Code[at]).Valid()
-		if good != (to != NoTarget) || good && p.PC(to) != at {
+		if good != (to != NoTarget) || good && (p.PC(to) != at || !heads[to]) {
 			tb.Fatalf("jump table entry %d, which is %d, leads to %d", i, at, to)
 		}
 	}
