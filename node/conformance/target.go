@@ -113,11 +113,16 @@ func (t *Target) Serve(ctx context.Context, l net.Listener) error {
 
 // ServeStream serves one session, on a stream that it closes. It ends when ctx is done.
 func (t *Target) ServeStream(ctx context.Context, stream net.Conn) {
-	stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
+	c, err := NewConn(stream, t.patience)
+	if err != nil {
+		t.log.Error("session does not begin", "error", err)
+		return
+	}
+	defer func() { _ = c.Close() }() // the other side may be gone already
+	stop := context.AfterFunc(ctx, c.Interrupt)
 	defer stop()
 	s := &session{Target: t}
-	err := s.run(NewConn(stream, t.patience))
-	_ = stream.Close() // the other side may be gone already
+	err = s.run(c)
 	switch {
 	case err == nil:
 		t.log.Info("session ends", "blocks", s.blocks)

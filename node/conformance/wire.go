@@ -29,9 +29,15 @@ var (
 	ErrTooLarge = errors.New("a message of more than 512 MiB")
 )
 
+// stream is what messages travel on: a net.Conn, or a socket without the poller.
+type stream interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+}
+
 // Conn exchanges messages over a stream, each after its length. It belongs to one goroutine.
 type Conn struct {
-	stream  net.Conn
+	stream  stream
 	patient time.Duration // how long a message may take once it has begun; 0 means for ever
 	buffer  []byte
 	from    int // buffer[from:to] has been read from the stream and not been taken
@@ -39,13 +45,34 @@ type Conn struct {
 	reply   []byte
 }
 
-// NewConn makes a Conn. Once its first octet is there, a message must arrive, or leave, within the given time.
-func NewConn(stream net.Conn, patient time.Duration) *Conn {
-	return &Conn{stream: stream, patient: patient, buffer: make([]byte, bufferSize)}
+// NewConn makes a Conn on a connection, which is then its own. Once its first octet is there, a message must arrive, or
+// leave, within the given time. The connection is closed if there is an error.
+func NewConn(from net.Conn, patient time.Duration) (*Conn, error) {
+	s, err := direct(from)
+	if err != nil {
+		_ = from.Close() // the first error says more
+		return nil, err
+	}
+	if l, ok := s.(interface{ limitWrites(time.Duration) error }); ok {
+		if err := l.limitWrites(patient); err != nil {
+			_ = s.Close()
+			return nil, err
+		}
+	}
+	return &Conn{stream: s, patient: patient, buffer: make([]byte, bufferSize)}, nil
 }
 
-// Close closes the stream.
+// Close closes the stream. Nobody may be using it.
 func (c *Conn) Close() error { return c.stream.Close() }
+
+// Interrupt makes whoever uses the Conn fail. It may be called from anywhere.
+func (c *Conn) Interrupt() {
+	if i, ok := c.stream.(interface{ interrupt() }); ok {
+		i.interrupt()
+		return
+	}
+	_ = c.stream.Close() // of a net.Conn, this does it
+}
 
 // Receive gives the next message. The octets are the caller's to keep. The error is io.EOF if the stream ends between
 // messages.
@@ -140,8 +167,8 @@ func (c *Conn) Send(m *Message) error {
 	if cap(b) <= maxReply {
 		c.reply = b
 	}
-	if c.patient > 0 {
-		if err := c.stream.SetWriteDeadline(time.Now().Add(c.patient)); err != nil {
+	if d, ok := c.stream.(interface{ SetWriteDeadline(time.Time) error }); ok && c.patient > 0 {
+		if err := d.SetWriteDeadline(time.Now().Add(c.patient)); err != nil {
 			return err
 		}
 	}
