@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,6 +55,9 @@ func runImport(cmd *cobra.Command, f *importFlags, paths []string) (err error) {
 	if f.verify != "full" && f.verify != "root" {
 		return fmt.Errorf("--verify %s: want full or root", f.verify)
 	}
+	if len(paths) == 0 && (f.genesis != "" || f.spec != "tiny") {
+		return errors.New("--genesis and --spec are for a PATH, and there is none")
+	}
 	params, err := loadParams(f.spec)
 	if err != nil {
 		return err
@@ -71,7 +75,14 @@ func runImport(cmd *cobra.Command, f *importFlags, paths []string) (err error) {
 		return err
 	}
 	bar := newProgress(cmd.ErrOrStderr(), !f.json)
-	r := replay.New(replay.Options{Params: params, Importer: im, RootOnly: f.verify == "root", Progress: bar.step})
+	replaying := replay.Options{Params: params, Importer: im, RootOnly: f.verify == "root", Progress: bar.step}
+	if len(paths) == 0 {
+		replaying.Refusal = ownRefusal()
+		if !f.json {
+			fmt.Fprintln(cmd.OutOrStdout(), describeOwnChain())
+		}
+	}
+	r := replay.New(replaying)
 	stop, err := startProfile(f.profile)
 	if err != nil {
 		return err
@@ -90,6 +101,9 @@ func runImport(cmd *cobra.Command, f *importFlags, paths []string) (err error) {
 }
 
 func importPaths(r *replay.Replay, f *importFlags, paths []string) error {
+	if len(paths) == 0 {
+		return importOwnChain(r)
+	}
 	each := r.Path
 	if f.genesis != "" {
 		if err := r.Genesis(f.genesis); err != nil {

@@ -65,10 +65,11 @@ func Read(path string, each func(name string, data []byte) error) error {
 		return err
 	}
 	defer file.Close()
-	return readFrom(path, file, each)
+	return ReadFrom(path, file, each)
 }
 
-func readFrom(path string, packed io.Reader, each func(name string, data []byte) error) error {
+// ReadFrom is Read for an archive that is not a file; the path is for errors alone.
+func ReadFrom(path string, packed io.Reader, each func(name string, data []byte) error) error {
 	unpacked, err := zstd.NewReader(packed, zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return &Error{Path: path, Err: err}

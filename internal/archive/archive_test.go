@@ -60,7 +60,7 @@ func sample() []member {
 
 func read(packed []byte) ([]member, error) {
 	var got []member
-	err := readFrom("x.tar.zst", bytes.NewReader(packed), func(name string, data []byte) error {
+	err := ReadFrom("x.tar.zst", bytes.NewReader(packed), func(name string, data []byte) error {
 		got = append(got, member{name, data})
 		return nil
 	})
@@ -93,7 +93,7 @@ func TestRead(t *testing.T) {
 
 func TestReadStopsWithCallee(t *testing.T) {
 	stop := errors.New("enough")
-	err := readFrom("x", bytes.NewReader(pack(t, sample())), func(string, []byte) error { return stop })
+	err := ReadFrom("x", bytes.NewReader(pack(t, sample())), func(string, []byte) error { return stop })
 	if err != stop { //nolint:errorlint // the very error is promised, unwrapped
 		t.Fatalf("error %v, want the callee's own", err)
 	}

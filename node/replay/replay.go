@@ -27,6 +27,9 @@ type Options struct {
 	Importer *importer.Importer
 	RootOnly bool              // compare roots, not every entry
 	Progress func(path string) // called before each step; may be nil
+
+	// Refusal gives the rule for which the block of a step must be refused, or nothing if any will do; may be nil.
+	Refusal func(path string) protocol.Invalid
 }
 
 // Replay imports steps and keeps count of them.
@@ -125,7 +128,7 @@ func (r *Replay) step(path string, step *trace.Step) error {
 	post, err := r.chain.Import(step.Block)
 	r.times = append(r.times, time.Since(start))
 	r.summary.Steps++
-	if why := r.judge(step, post, err); why != "" {
+	if why := r.judge(path, step, post, err); why != "" {
 		r.summary.Failed++
 		r.summary.Failures = append(r.summary.Failures, Failure{
 			Path: path, Step: strings.TrimSuffix(filepath.Base(path), ".bin"), Reason: why,
@@ -156,7 +159,7 @@ func (r *Replay) begin(path string, step *trace.Step) error {
 }
 
 // judge says what is wrong with the outcome of a step, in one line; nothing is if it is empty.
-func (r *Replay) judge(step *trace.Step, post *state.State, err error) string {
+func (r *Replay) judge(path string, step *trace.Step, post *state.State, err error) string {
 	_, invalid := errors.AsType[protocol.Invalid](err)
 	switch {
 	case err != nil && !invalid:
@@ -165,6 +168,11 @@ func (r *Replay) judge(step *trace.Step, post *state.State, err error) string {
 		return fmt.Sprintf("offset %d: block: accepted with root %s, must be refused", step.BlockOffset, post.Root())
 	case err != nil && !step.Refused():
 		return fmt.Sprintf("offset %d: block: refused: %v; must be accepted with root %s", step.BlockOffset, err, step.Post.Root)
+	}
+	if step.Refused() && r.opts.Refusal != nil {
+		if rule := r.opts.Refusal(path); rule != "" && !errors.Is(err, rule) {
+			return fmt.Sprintf("offset %d: block: refused: %v; must be refused for %v", step.BlockOffset, err, rule)
+		}
 	}
 	if why := r.compare(step, post); why != "" {
 		return why
