@@ -39,6 +39,7 @@ type stream interface {
 type Conn struct {
 	stream  stream
 	patient time.Duration // how long a message may take once it has begun; 0 means for ever
+	awaits  time.Duration // how long it may take until one begins; 0 means for ever
 	buffer  []byte
 	from    int // buffer[from:to] has been read from the stream and not been taken
 	to      int
@@ -78,6 +79,11 @@ func (c *Conn) Interrupt() {
 // messages.
 func (c *Conn) Receive() ([]byte, error) {
 	if c.from == c.to {
+		if c.awaits > 0 {
+			if err := c.stream.SetReadDeadline(time.Now().Add(c.awaits)); err != nil {
+				return nil, err
+			}
+		}
 		if err := c.fill(); err != nil {
 			return nil, err
 		}
@@ -94,7 +100,7 @@ func (c *Conn) Receive() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !whole && c.patient > 0 {
+	if !whole && c.patient > 0 || c.awaits > 0 {
 		return message, c.stream.SetReadDeadline(time.Time{})
 	}
 	return message, nil
