@@ -104,6 +104,7 @@ func (l *lowerer) lowerBlock(b pvm.Block) {
 	for ; l.i < l.end; l.i++ {
 		in := &l.insts[l.i]
 		l.a.Reserve(maxLowered)
+		l.start = l.a.Len()
 		how := &l.how[in.Op]
 		how.lower(l, in, how.arg)
 	}

@@ -26,6 +26,8 @@ type lowerer struct {
 	pending   uint16 // the upper half should be the sign of the lower, and holds anything
 	canonical uint16 // the upper half is the sign of the lower
 
+	start int // where the code of this instruction begins
+
 	// What the flags say, as long as the code ends where it did: flagsCond holds if flagsReg is 0.
 	flagsAt   int
 	flagsReg  amd64.Reg
@@ -118,6 +120,13 @@ func (l *lowerer) setFlags(r amd64.Reg) {
 // flagsSay reports which condition holds if r is 0, if the flags tell.
 func (l *lowerer) flagsSay(r amd64.Reg) (amd64.Cond, bool) {
 	return l.flagsCond, l.flagsAt == l.a.Len() && l.flagsReg == r
+}
+
+// keptFlags notes that the code of this instruction has left the flags alone and written d.
+func (l *lowerer) keptFlags(d amd64.Reg) {
+	if l.flagsAt == l.start && l.flagsReg != d {
+		l.flagsAt = l.a.Len()
+	}
 }
 
 // move copies all of a register, if there is anything to copy.

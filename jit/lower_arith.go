@@ -57,6 +57,7 @@ func lowerAdd64(l *lowerer, in *pvm.Inst, _ uint32) {
 		l.setFlags(d)
 	default:
 		l.a.RegMem(amd64.Lea64, d, sum(a, b))
+		l.keptFlags(d)
 	}
 	l.wrote64(d)
 }
@@ -72,6 +73,7 @@ func lowerAdd32(l *lowerer, in *pvm.Inst, _ uint32) {
 		l.setFlags(d)
 	default:
 		l.a.RegMem(amd64.Lea32, d, sum(a, b))
+		l.keptFlags(d)
 	}
 	l.wrote32(d)
 }
@@ -146,6 +148,7 @@ func lowerAddImm64(l *lowerer, in *pvm.Inst, _ uint32) {
 		l.setFlags(d)
 	default:
 		l.a.RegMem(amd64.Lea64, d, amd64.Based(s, imm))
+		l.keptFlags(d)
 	}
 	l.wrote64(d)
 }
@@ -166,6 +169,7 @@ func lowerAddImm32(l *lowerer, in *pvm.Inst, _ uint32) {
 		l.setFlags(d)
 	default:
 		l.a.RegMem(amd64.Lea32, d, amd64.Based(s, imm))
+		l.keptFlags(d)
 	}
 	l.wrote32(d)
 }
@@ -183,6 +187,7 @@ func (l *lowerer) copyKnown(d, s amd64.Reg) {
 		l.move(d, s)
 		l.wrote64(d)
 	}
+	l.keptFlags(d)
 }
 
 func lowerMoveReg(l *lowerer, in *pvm.Inst, _ uint32) { l.copyKnown(host(in.D), host(in.A)) }
@@ -241,6 +246,7 @@ func (l *lowerer) setImm(d amd64.Reg, imm uint64) {
 		l.a.Zero(d)
 	} else {
 		l.a.MovImm(d, imm)
+		l.keptFlags(d)
 	}
 	if int64(imm) >= math.MinInt32 && int64(imm) <= math.MaxInt32 {
 		l.wroteSigned(d)

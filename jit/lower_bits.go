@@ -113,6 +113,7 @@ func lowerCmov(l *lowerer, in *pvm.Inst, c uint32) {
 		zero = l.testZero(b)
 	}
 	l.a.Cmov(given(zero, c), d, a)
+	l.keptFlags(d)
 	l.wroteKnown(d, known)
 }
 
@@ -126,6 +127,7 @@ func lowerCmovImm(l *lowerer, in *pvm.Inst, c uint32) {
 		zero = l.testZero(b)
 	}
 	l.a.Cmov(given(zero, c), d, scratch)
+	l.keptFlags(d)
 	l.wroteKnown(d, known)
 }
 
@@ -136,6 +138,8 @@ func (l *lowerer) testZero(r amd64.Reg) amd64.Cond {
 	} else {
 		l.a.RegReg(amd64.Test64, r, r)
 	}
+	l.setFlags(r)
+	l.start = l.a.Len() // what follows may keep them
 	return amd64.Equal
 }
 

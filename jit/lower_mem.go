@@ -25,6 +25,7 @@ func lowerLoadInd(l *lowerer, in *pvm.Inst, op uint32) {
 // loaded notes what a load leaves in d.
 func (l *lowerer) loaded(d amd64.Reg, op amd64.Op) {
 	l.wroteKnown(d, op != amd64.Load64 && op != amd64.Load32U)
+	l.keptFlags(d)
 }
 
 func lowerStore(l *lowerer, in *pvm.Inst, op uint32) {
@@ -34,6 +35,7 @@ func lowerStore(l *lowerer, in *pvm.Inst, op uint32) {
 	}
 	l.access()
 	l.a.RegMem(amd64.Op(op), s, amd64.GuestAbsolute(uint32(in.X)))
+	l.keptFlags(scratch)
 }
 
 func lowerStoreInd(l *lowerer, in *pvm.Inst, op uint32) {
@@ -43,16 +45,19 @@ func lowerStoreInd(l *lowerer, in *pvm.Inst, op uint32) {
 	}
 	l.access()
 	l.a.RegMem(amd64.Op(op), s, amd64.Guest(host(in.B), int32(in.X)))
+	l.keptFlags(scratch)
 }
 
 func lowerStoreImm(l *lowerer, in *pvm.Inst, op uint32) {
 	l.access()
 	l.a.StoreImm(amd64.Op(op), amd64.GuestAbsolute(uint32(in.X)), int32(in.Y))
+	l.keptFlags(scratch)
 }
 
 func lowerStoreImmInd(l *lowerer, in *pvm.Inst, op uint32) {
 	l.access()
 	l.a.StoreImm(amd64.Op(op), amd64.Guest(host(in.A), int32(in.X)), int32(in.Y))
+	l.keptFlags(scratch)
 }
 
 // loadFrom lowers the instructions from here to the n-th following one together, if that loads from the address in
