@@ -1,7 +1,6 @@
 package trie
 
 import (
-	"bytes"
 	"runtime"
 	"slices"
 	"sort"
@@ -27,10 +26,10 @@ func (t *Trie) Apply(changes []Change) *Trie {
 	if len(changes) >= parallelFrom {
 		return t.applyParallel(changes)
 	}
-	var dirty dirtyNodes
+	dirty := newDirty(t.fault)
 	top := dirty.update(t.top, 0, changes)
-	dirty.hash()
-	return &Trie{top: top}
+	dirty.finish()
+	return &Trie{top: top, fault: t.fault}
 }
 
 // lastOfEachKey drops all changes of a key but the last.
@@ -74,7 +73,8 @@ func (t *Trie) applyParallel(changes []Change) *Trie {
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			var dirty dirtyNodes
+			dirty := newDirty(t.fault)
+			defer dirty.finish()
 			for {
 				next.Lock()
 				i := at
@@ -89,15 +89,15 @@ func (t *Trie) applyParallel(changes []Change) *Trie {
 		})
 	}
 	wg.Wait()
-	var dirty dirtyNodes
+	dirty := newDirty(t.fault)
 	top := dirty.join(done[:], 0)
-	dirty.hash()
-	return &Trie{top: top}
+	dirty.finish()
+	return &Trie{top: top, fault: t.fault}
 }
 
 // below is the subtrie of the keys that begin with the first depth bits of an octet.
 func (t *Trie) below(prefix byte, depth uint) *node {
-	n := t.top
+	n := t.top.here(t.fault)
 	for d := uint(0); d < depth && n != nil; d++ {
 		if n.leaf != nil {
 			if (n.leaf.key[0]^prefix)>>(8-depth) != 0 {
@@ -110,16 +110,36 @@ func (t *Trie) below(prefix byte, depth uint) *node {
 		} else {
 			n = n.right
 		}
+		if d+1 < depth {
+			n = n.here(t.fault)
+		}
 	}
 	return n
 }
 
 // dirtyNodes gathers the nodes made but not hashed yet: leaves, and branches by depth.
 type dirtyNodes struct {
+	fault    *fault // of the trie that changes
 	leaves   []*node
 	branches [][]*node
 	octets   [][blake2b.NodeSize]byte
 	hashes   [][blake2b.Size]byte
+}
+
+// spareDirty holds dirtyNodes that are empty, for their memory.
+var spareDirty = sync.Pool{New: func() any { return new(dirtyNodes) }}
+
+func newDirty(f *fault) *dirtyNodes {
+	d, _ := spareDirty.Get().(*dirtyNodes)
+	d.fault = f
+	return d
+}
+
+// finish hashes what is gathered and gives the memory back.
+func (d *dirtyNodes) finish() {
+	d.hash()
+	d.fault = nil
+	spareDirty.Put(d)
 }
 
 // join makes the branches above subtries of equal depth.
@@ -140,6 +160,15 @@ func (d *dirtyNodes) update(n *node, depth uint, changes []Change) *node {
 		return d.build(depth, changes)
 	case n.leaf != nil:
 		return d.updateLeaf(n, depth, changes)
+	case n.away != nil:
+		content := n.here(d.fault)
+		if content == nil {
+			return n // the fault is noted
+		}
+		if post := d.update(content, depth, changes); post != content {
+			return post
+		}
+		return n
 	}
 	at := split(changes, depth)
 	left := d.update(n.left, depth+1, changes[:at])
@@ -151,18 +180,31 @@ func (d *dirtyNodes) update(n *node, depth uint, changes []Change) *node {
 func (d *dirtyNodes) updateLeaf(n *node, depth uint, changes []Change) *node {
 	same := func(c Change) bool {
 		if c.Key == n.leaf.key {
-			return c.Value != nil && bytes.Equal(c.Value, n.leaf.value)
+			return c.Value != nil && n.leaf.equals(c.Value)
 		}
 		return c.Value == nil
 	}
 	if !slices.ContainsFunc(changes, func(c Change) bool { return !same(c) }) {
 		return n
 	}
-	kept := Change{n.leaf.key, n.leaf.value}
-	if at, found := slices.BinarySearchFunc(changes, kept, Compare); !found {
-		changes = slices.Insert(slices.Clone(changes), at, kept)
+	if _, found := slices.BinarySearchFunc(changes, Change{Key: n.leaf.key}, Compare); found {
+		return d.build(depth, changes)
 	}
-	return d.build(depth, changes)
+	return d.around(n, depth, changes)
+}
+
+// around makes a subtrie of the changes and of a leaf that they leave as it is.
+func (d *dirtyNodes) around(n *node, depth uint, changes []Change) *node {
+	if !slices.ContainsFunc(changes, func(c Change) bool { return c.Value != nil }) {
+		return n
+	}
+	at := split(changes, depth)
+	if bit(&n.leaf.key, depth) == 0 {
+		left := d.around(n, depth+1, changes[:at])
+		return d.branch(nil, left, d.build(depth+1, changes[at:]), depth)
+	}
+	left := d.build(depth+1, changes[:at])
+	return d.branch(nil, left, d.around(n, depth+1, changes[at:]), depth)
 }
 
 // build makes a subtrie of the changes alone.
@@ -177,7 +219,7 @@ func (d *dirtyNodes) build(depth uint, changes []Change) *node {
 	case 0:
 		return nil
 	case 1:
-		n := &node{leaf: &leaf{changes[0].Key, changes[0].Value}}
+		n := &node{leaf: &leaf{key: changes[0].Key, value: changes[0].Value}}
 		d.leaves = append(d.leaves, n)
 		return n
 	}
@@ -255,8 +297,13 @@ const (
 
 // encodeLeaf is L of GP §D.2.1.
 func (n *node) encodeLeaf(out *[blake2b.NodeSize]byte) {
-	value := n.leaf.value
 	copy(out[1:32], n.leaf.key[:])
+	if n.leaf.away != nil {
+		out[0] = hashedLeaf
+		copy(out[32:], n.leaf.away.hash[:])
+		return
+	}
+	value := n.leaf.value
 	if len(value) <= maxEmbedded {
 		out[0] = embeddedLeaf | byte(len(value))
 		clear(out[32+copy(out[32:], value):])

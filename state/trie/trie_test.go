@@ -50,7 +50,7 @@ func literal(entries []Change, depth uint) protocol.Hash {
 	case 0:
 		return protocol.Hash{}
 	case 1:
-		n := node{leaf: &leaf{entries[0].Key, entries[0].Value}}
+		n := node{leaf: &leaf{key: entries[0].Key, value: entries[0].Value}}
 		n.encodeLeaf(&out)
 		return blake2b.Sum256(out[:])
 	}
