@@ -7,10 +7,12 @@ import (
 	"slices"
 	"testing"
 
+	"damson/crypto/bandersnatch"
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/internal/vectors"
 	"damson/state"
+	"damson/state/claim"
 )
 
 // randomTickets makes tickets that are all different, in ascending order.
@@ -56,9 +58,31 @@ func TestMerge(t *testing.T) {
 	if useless == 0 {
 		t.Error("no useless ticket came up")
 	}
-	twice := randomTickets(random, 5)
-	if _, err := merge(p, twice, twice[2:3]); !errors.Is(err, ErrDuplicateTicket) {
-		t.Errorf("%v, want %v", err, ErrDuplicateTicket)
+}
+
+// TestDuplicateTicket submits a ticket of the prior contest again, in the same epoch and in the first block of the next:
+// the prior γ_A counts in both.
+func TestDuplicateTicket(t *testing.T) {
+	p := protocol.Tiny()
+	var proof block.TicketProof
+	id, err := bandersnatch.Output(proof.Proof[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	prior := &State{
+		Slot: 1, Entropy: new(state.Entropy), Active: make(state.Validators, p.Validators),
+		Safrole: &state.Safrole{
+			Pending:     make(state.Validators, p.Validators),
+			Accumulator: []block.Ticket{{}, {ID: id}, {ID: protocol.Hash{31: 255}}},
+		},
+	}
+	sortTickets(prior.Safrole.Accumulator)
+	root := func([]protocol.BandersnatchKey) (protocol.RingRoot, error) { return protocol.RingRoot{}, nil }
+	for _, slot := range []protocol.Slot{2, p.EpochLength, 5 * p.EpochLength} {
+		in := &Input{Slot: slot, Tickets: []block.TicketProof{proof}, Staging: prior.Active}
+		if _, _, err := Transition(p, prior, in, root, new(claim.Set)); !errors.Is(err, ErrDuplicateTicket) {
+			t.Errorf("slot %d: %v, want %v", slot, err, ErrDuplicateTicket)
+		}
 	}
 }
 

@@ -91,7 +91,7 @@ func Transition(p *protocol.Params, prior *State, in *Input, ringRoot RingRoot, 
 		marks.Winners = outsideIn(prior.Safrole.Accumulator) // GP eq:winningticketsmarker
 	}
 
-	accumulator, err := accumulate(p, post, in.Tickets, phasePost, claims)
+	accumulator, err := accumulate(p, prior.Safrole.Accumulator, post, in.Tickets, phasePost, claims)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,6 +3,7 @@ package safrole
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"damson/crypto/bandersnatch"
 	"damson/internal/block"
@@ -12,7 +13,9 @@ import (
 
 // accumulate is γ_A′, the contest with this block's tickets: GP §6.7. It claims their proofs, which are by the
 // ring of the posterior γ_Z and η₂.
-func accumulate(p *protocol.Params, post *State, proofs []block.TicketProof, phase protocol.Slot, claims *claim.Set) ([]block.Ticket, error) {
+//
+// The tickets must not be in the prior γ_A either, which matters where an epoch begins and the contest begins anew.
+func accumulate(p *protocol.Params, prior []block.Ticket, post *State, proofs []block.TicketProof, phase protocol.Slot, claims *claim.Set) ([]block.Ticket, error) {
 	if len(proofs) == 0 {
 		return post.Safrole.Accumulator, nil
 	}
@@ -24,6 +27,9 @@ func accumulate(p *protocol.Params, post *State, proofs []block.TicketProof, pha
 	}
 	fresh, err := newTickets(p, proofs)
 	if err != nil {
+		return nil, err
+	}
+	if err := disjoint(prior, fresh); err != nil {
 		return nil, err
 	}
 	accumulator, err := merge(p, post.Safrole.Accumulator, fresh)
@@ -75,7 +81,19 @@ func newTickets(p *protocol.Params, proofs []block.TicketProof) ([]block.Ticket,
 	return fresh, nil
 }
 
-// merge gives the best of two ascending lists, at most E of them. All the fresh ones must be among them, and be new.
+// disjoint demands that no fresh ticket be among the prior ones, which are ascending.
+func disjoint(prior, fresh []block.Ticket) error {
+	for i := range fresh {
+		if _, found := slices.BinarySearchFunc(prior, fresh[i].ID, func(t block.Ticket, id protocol.Hash) int {
+			return bytes.Compare(t.ID[:], id[:])
+		}); found {
+			return fmt.Errorf("ticket %d: %w", i, ErrDuplicateTicket)
+		}
+	}
+	return nil
+}
+
+// merge gives the best of two ascending lists that share nothing, at most E of them. All the fresh ones must be among them.
 func merge(p *protocol.Params, prior, fresh []block.Ticket) ([]block.Ticket, error) {
 	limit := int(p.EpochLength)
 	merged := make([]block.Ticket, 0, min(limit, len(prior)+len(fresh)))
@@ -89,8 +107,6 @@ func merge(p *protocol.Params, prior, fresh []block.Ticket) ([]block.Ticket, err
 			order = bytes.Compare(prior[i].ID[:], fresh[j].ID[:])
 		}
 		switch {
-		case order == 0:
-			return nil, fmt.Errorf("ticket %d: %w", j, ErrDuplicateTicket)
 		case len(merged) == limit && j < len(fresh):
 			return nil, fmt.Errorf("ticket %d: %w", j, ErrUselessTicket)
 		case len(merged) == limit:
