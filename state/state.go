@@ -67,6 +67,21 @@ func New(p *protocol.Params, entries []trie.Change) *State {
 	return &State{params: p, trie: trie.New(entries), cells: newCells()}
 }
 
+// Open makes a state of a trie, which may be kept on disk; see Err.
+func Open(p *protocol.Params, t *trie.Trie) *State {
+	return &State{params: p, trie: t, cells: newCells()}
+}
+
+// On gives the same state on an equal trie: components that are decoded stay so.
+func (s *State) On(t *trie.Trie) *State { return &State{params: s.params, trie: t, cells: s.cells} }
+
+// Trie gives the state's trie.
+func (s *State) Trie() *trie.Trie { return s.trie }
+
+// Err tells why nothing that the state gave can be relied upon: what it holds on disk could not be read. A state in
+// memory has no such error. Whoever concludes something from a state must ask in the end.
+func (s *State) Err() error { return s.trie.Err() }
+
 func newCells() cells {
 	return cells{
 		new(cell[AuthPools]), new(cell[AuthQueues]), new(cell[*Recent]), new(cell[*Safrole]), new(cell[*Disputes]),

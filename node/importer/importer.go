@@ -68,6 +68,9 @@ func (im *Importer) Apply(prior *state.State, v *block.View) (*state.State, erro
 	if claimErr := claims.Wait(); err == nil {
 		err = claimErr
 	}
+	if readErr := prior.Err(); readErr != nil {
+		err = fmt.Errorf("the prior state cannot be read: %w", readErr) // whatever rule seems broken is not
+	}
 	if err != nil {
 		return nil, fmt.Errorf("block of slot %d: %w", v.Header.Slot, err)
 	}
