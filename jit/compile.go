@@ -11,9 +11,12 @@ import (
 	"damson/jit/exec"
 )
 
-// maxOutput bounds the machine code of one program. The worst that 4,000,000 octets of guest code, the most a service
-// may have, are lowered to stays below; compilers' output takes less than three octets for one.
-const maxOutput = 128 << 20
+// maxOutput bounds the machine code for so much guest code. Compilers' output takes less than three octets for one; what
+// takes more than eight was made to keep a recompiler busy, and is interpreted.
+func maxOutput(guest int) int { return 64<<10 + 8*guest }
+
+// leastBlock is what a block takes at least: to pay, and to leave when that is not possible.
+const leastBlock = 15
 
 // errTooLarge says that a program is not worth its machine code.
 var errTooLarge = errors.New("jit: too much machine code")
@@ -62,7 +65,12 @@ func (l *lowerer) reset(p *pvm.Program) {
 
 // lower writes the code of a whole program.
 func (l *lowerer) lower(p *pvm.Program) error {
+	most := maxOutput(len(p.Code()))
+	if leastBlock*len(p.Blocks) > most {
+		return fmt.Errorf("%w: %d blocks in %d octets", errTooLarge, len(p.Blocks), len(p.Code()))
+	}
 	l.reset(p)
+	l.most = most
 	l.stub(kindStep)
 	l.a.AlignTo(stubGas, stubGas)
 	l.stub(kindGas)
@@ -73,7 +81,7 @@ func (l *lowerer) lower(p *pvm.Program) error {
 			l.end = int(p.Blocks[i+1].First)
 		}
 		l.lowerBlock(b)
-		if l.a.Len() > maxOutput {
+		if l.a.Len() > most {
 			return fmt.Errorf("%w: %d octets for %d of guest code and more to come", errTooLarge, l.a.Len(), p.PC(uint32(l.i-1)))
 		}
 	}
@@ -101,7 +109,7 @@ func (l *lowerer) lowerBlock(b pvm.Block) {
 	l.a.Jcc32(amd64.Less, 0)
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))
 	l.pending, l.canonical, l.flagsAt = 0, 0, -1
-	for ; l.i < l.end; l.i++ {
+	for ; l.i < l.end && l.a.Len() <= l.most; l.i++ {
 		in := &l.insts[l.i]
 		l.a.Reserve(maxLowered)
 		l.start = l.a.Len()

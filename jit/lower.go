@@ -12,6 +12,7 @@ type lowerer struct {
 	insts []pvm.Inst
 	i     int // the instruction being lowered
 	end   int // where its block ends
+	most  int // octets that the code may have
 
 	labels   []uint32 // by instruction: where its block begins, or alignHead, or 0
 	fixups   []fixup

@@ -76,7 +76,10 @@ func (s *Space) Context() *Context { return at[Context](s.base - PageSize) }
 // Bytes is the whole space. To touch what is not open is fatal.
 func (s *Space) Bytes() []byte { return octets(s.base, GuestSize) }
 
-// Enter runs guest code from the host address entry, which a [Code] holds, until it leaves.
+// Enter runs guest code from the host address entry, which a [Code] holds, until it leaves. Its stack check, which an
+// inlined function would not have, is where a goroutine that was nudged yields.
+//
+//go:noinline
 func (s *Space) Enter(entry uintptr) {
 	s.Context().Entry = uint64(entry)
 	enter(s.base)
