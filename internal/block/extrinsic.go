@@ -42,7 +42,7 @@ type Credential struct {
 // Assurance is a validator's word on which reports' data it holds. GP eq:xtassurances.
 type Assurance struct {
 	Anchor    protocol.Hash // a: the parent block
-	Bitfield  []byte        // f: a bit for each core, least significant first
+	Bitfield  []byte        // f: a bit for each core, least significant first; the bits beyond them are not checked here
 	Validator protocol.Validator
 	Signature protocol.Ed25519Signature
 }
@@ -149,7 +149,7 @@ func (x *Extrinsic) DecodeAssurances(d *codec.Decoder, p *protocol.Params) {
 	for i := range x.Assurances {
 		a := &x.Assurances[i]
 		a.Anchor = d.Hash()
-		a.Bitfield = d.Bitfield(p.Cores)
+		a.Bitfield = d.Bytes(p.BitfieldOctets())
 		a.Validator = protocol.Validator(d.U16())
 		d.Copy(a.Signature[:])
 	}

@@ -1,5 +1,5 @@
 // Package codec reads and writes the primitives of GP Appendix C: naturals, fixed-width integers,
-// octet strings, optional values and bit sequences.
+// octet strings and optional values.
 //
 // Reading copies nothing: octet strings alias the input. It is strict: a natural has one encoding,
 // a discriminator is 0 or 1, nothing may follow the last field, and no count is believed before the
@@ -22,8 +22,6 @@ const (
 	ErrTooLarge  = protocol.Invalid("codec/number_out_of_range")
 	ErrCount     = protocol.Invalid("codec/count_over_limit")
 	ErrSelector  = protocol.Invalid("codec/unknown_discriminator")
-	ErrOrder     = protocol.Invalid("codec/not_in_order")
-	ErrPadding   = protocol.Invalid("codec/unused_bits_set")
 	ErrEmptyList = protocol.Invalid("codec/list_must_not_be_empty")
 )
 
@@ -232,17 +230,6 @@ func (d *Decoder) Bool() bool {
 	}
 	d.Fail(ErrSelector)
 	return false
-}
-
-// Bitfield reads n bits, the least significant first; the bits beyond them must be zero.
-// It aliases the input.
-func (d *Decoder) Bitfield(n int) []byte {
-	p := d.Bytes((n + 7) / 8)
-	if n%8 != 0 && len(p) > 0 && p[len(p)-1]>>(n%8) != 0 {
-		d.Fail(ErrPadding)
-		return nil
-	}
-	return p
 }
 
 // Resize gives a slice of n elements, reusing s where it is large enough. Elements keep what they had,

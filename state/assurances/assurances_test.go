@@ -112,10 +112,12 @@ func TestLastSlot(t *testing.T) {
 
 func TestNotEngaged(t *testing.T) {
 	p := protocol.Tiny()
-	in := &Input{Active: make(state.Validators, p.Validators), Assurances: []block.Assurance{{Bitfield: []byte{2}}}}
-	_, err := Transition(p, state.Reports{new(state.Assignment), nil}, in, new(claim.Set))
-	if !errors.Is(err, ErrCoreNotEngaged) {
-		t.Errorf("%v, want %v", err, ErrCoreNotEngaged)
+	for _, bits := range []byte{2, 3, 4, 0x81} { // tiny has no cores for bits from the third on
+		in := &Input{Active: make(state.Validators, p.Validators), Assurances: []block.Assurance{{Bitfield: []byte{bits}}}}
+		_, err := Transition(p, state.Reports{new(state.Assignment), nil}, in, new(claim.Set))
+		if !errors.Is(err, ErrCoreNotEngaged) {
+			t.Errorf("bits %b: %v, want %v", bits, err, ErrCoreNotEngaged)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func newTally(reports state.Reports) *tally {
 	return t
 }
 
-// add counts a bitfield, and says whether it names only cores that have a report.
+// add counts a bitfield, and says whether it names only cores that have a report. A bit beyond the cores names none that has.
 func (t *tally) add(bitfield []byte) bool {
 	var padded [8]byte
 	for w := range t.engaged {
