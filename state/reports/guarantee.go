@@ -45,6 +45,9 @@ func (c *checker) limits(r *block.Report) error {
 	if len(r.SegmentRoot)+len(r.Context.Prerequisites) > c.MaxReportDeps {
 		return ErrManyDependencies
 	}
+	if !ascending(r) {
+		return ErrDependencyOrder
+	}
 	size := len(r.AuthTrace)
 	for i := range r.Digests {
 		size += len(r.Digests[i].Result.Output)
@@ -53,6 +56,22 @@ func (c *checker) limits(r *block.Report) error {
 		return ErrTooBig
 	}
 	return nil
+}
+
+// ascending reports whether prerequisites and segment-root look-ups stand in order without duplicates, as the encodings of
+// a set and of a dictionary do: otherwise the octets encode no report. GP §C.1.
+func ascending(r *block.Report) bool {
+	for i := 1; i < len(r.Context.Prerequisites); i++ {
+		if bytes.Compare(r.Context.Prerequisites[i-1][:], r.Context.Prerequisites[i][:]) >= 0 {
+			return false
+		}
+	}
+	for i := 1; i < len(r.SegmentRoot); i++ {
+		if bytes.Compare(r.SegmentRoot[i-1].Package[:], r.SegmentRoot[i].Package[:]) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // rotation demands that a guarantee be made in this rotation or the last. GP eq:guarantorsig.

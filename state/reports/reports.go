@@ -15,7 +15,7 @@ import (
 	"damson/state/claim"
 )
 
-// Why a block is refused, in the words of the conformance vectors.
+// Why a block is refused, in the words of the conformance vectors where they have one.
 const (
 	ErrBadCoreIndex       = protocol.Invalid("reports/bad_core_index")
 	ErrFutureSlot         = protocol.Invalid("reports/future_report_slot")
@@ -37,6 +37,7 @@ const (
 	ErrReportGasTooHigh   = protocol.Invalid("reports/work_report_gas_too_high")
 	ErrItemGasTooLow      = protocol.Invalid("reports/service_item_gas_too_low")
 	ErrManyDependencies   = protocol.Invalid("reports/too_many_dependencies")
+	ErrDependencyOrder    = protocol.Invalid("reports/dependencies_not_sorted_unique")
 	ErrBadSegmentRoot     = protocol.Invalid("reports/segment_root_lookup_invalid")
 	ErrBadSignature       = protocol.Invalid("reports/bad_signature")
 	ErrTooBig             = protocol.Invalid("reports/work_report_too_big")

@@ -3,6 +3,7 @@ package reports
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"damson/internal/block"
@@ -66,6 +67,30 @@ func TestBroken(t *testing.T) {
 		{"package accumulated", func(_ *protocol.Params, in *Input, g *block.Guarantee) {
 			in.Accumulated = state.Accumulated{nil, {g.Report.Package.Hash}}
 		}, ErrDuplicatePackage},
+		{"prerequisites out of order", func(_ *protocol.Params, in *Input, g *block.Guarantee) {
+			in.Recent = remembering(in.Recent, protocol.Hash{1}, protocol.Hash{2})
+			g.Report.Context.Prerequisites = []protocol.Hash{{2}, {1}}
+		}, ErrDependencyOrder},
+		{"prerequisites in order", func(_ *protocol.Params, in *Input, g *block.Guarantee) {
+			in.Recent = remembering(in.Recent, protocol.Hash{1}, protocol.Hash{2})
+			g.Report.Context.Prerequisites = []protocol.Hash{{1}, {2}}
+		}, nil},
+		{"one prerequisite twice", func(_ *protocol.Params, in *Input, g *block.Guarantee) {
+			in.Recent = remembering(in.Recent, protocol.Hash{1})
+			g.Report.Context.Prerequisites = []protocol.Hash{{1}, {1}}
+		}, ErrDependencyOrder},
+		{"look-ups out of order", func(_ *protocol.Params, in *Input, g *block.Guarantee) {
+			in.Recent = remembering(in.Recent, protocol.Hash{1}, protocol.Hash{2})
+			g.Report.SegmentRoot = []block.SegmentRootEntry{{Package: protocol.Hash{2}}, {Package: protocol.Hash{1}}}
+		}, ErrDependencyOrder},
+		{"look-ups in order", func(_ *protocol.Params, in *Input, g *block.Guarantee) {
+			in.Recent = remembering(in.Recent, protocol.Hash{1}, protocol.Hash{2})
+			g.Report.SegmentRoot = []block.SegmentRootEntry{{Package: protocol.Hash{1}}, {Package: protocol.Hash{2}}}
+		}, nil},
+		{"look-up of another root", func(_ *protocol.Params, in *Input, g *block.Guarantee) {
+			in.Recent = remembering(in.Recent, protocol.Hash{1})
+			g.Report.SegmentRoot = []block.SegmentRootEntry{{Package: protocol.Hash{1}, Root: protocol.Hash{3}}}
+		}, ErrBadSegmentRoot},
 		{"four guarantors", func(_ *protocol.Params, _ *Input, g *block.Guarantee) {
 			g.Credentials = make([]block.Credential, 4)
 			for i := range g.Credentials {
@@ -82,6 +107,16 @@ func TestBroken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// remembering gives a history in which packages, without exports, were reported as well.
+func remembering(recent *state.Recent, packages ...protocol.Hash) *state.Recent {
+	changed := &state.Recent{Blocks: slices.Clone(recent.Blocks)}
+	last := &changed.Blocks[len(changed.Blocks)-1]
+	for _, hash := range packages {
+		last.Reported = append(slices.Clone(last.Reported), state.ReportedPackage{Hash: hash})
+	}
+	return changed
 }
 
 func TestAccountFails(t *testing.T) {
