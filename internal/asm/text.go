@@ -193,13 +193,13 @@ func (a *assembler) data(l *line) error {
 		value, err := a.value(l.operands[1])
 		a.symbols[l.operands[0]] = value
 		return err
-	case ".heap", ".stack":
-		value, err := a.only(l)
-		if l.word == ".heap" {
-			a.layout.HeapPages = uint16(value)
-		} else {
-			a.layout.Stack = uint32(value)
-		}
+	case ".heap":
+		value, err := a.only(l, 1<<16-1)
+		a.layout.HeapPages = uint16(value)
+		return err
+	case ".stack":
+		value, err := a.only(l, max24)
+		a.layout.Stack = uint32(value)
 		return err
 	}
 	if a.section == codeSection || l.word == "" {
@@ -217,8 +217,8 @@ func (a *assembler) octets(l *line) (octets []byte, err error) {
 		text, err := strconv.Unquote(l.operands[0])
 		return []byte(text), err
 	case ".zero":
-		n, err := a.only(l)
-		return make([]byte, min(n, maxZeros)), err
+		n, err := a.only(l, max24)
+		return make([]byte, n), err
 	case ".octets", ".u64":
 		for _, operand := range l.operands {
 			value, err := a.value(operand)
@@ -227,24 +227,34 @@ func (a *assembler) octets(l *line) (octets []byte, err error) {
 			}
 			if l.word == ".u64" {
 				octets = codec.AppendU64(octets, value)
-			} else {
-				octets = append(octets, byte(value))
+				continue
 			}
+			if value != uint64(byte(value)) && value != uint64(int8(value)) {
+				return nil, fmt.Errorf("%d is no octet", int64(value))
+			}
+			octets = append(octets, byte(value))
 		}
 		return octets, nil
 	}
 	return nil, fmt.Errorf("no directive %q for data", l.word)
 }
 
-// maxZeros is as many octets as the data of a standard program can have.
-const maxZeros = 1 << 24
+// max24 is the greatest length that a standard program can state for its data and its stack. GP §A.7.
+const max24 = 1<<24 - 1
 
-// only gives the value of the one operand of a line.
-func (a *assembler) only(l *line) (uint64, error) {
+// only gives the value of the one operand of a line, or 0 with an error.
+func (a *assembler) only(l *line, limit uint64) (uint64, error) {
 	if len(l.operands) != 1 {
 		return 0, fmt.Errorf("%s takes one operand", l.word)
 	}
-	return a.value(l.operands[0])
+	value, err := a.value(l.operands[0])
+	if err == nil && value > limit {
+		err = fmt.Errorf("%s takes at most %d", l.word, limit)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return value, nil
 }
 
 // operandKinds lists the operands of each format in the order of the text: registers, immediates and a target.
