@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	"damson/internal/block"
 	"damson/internal/codec"
 	"damson/internal/protocol"
 	"damson/internal/vectors"
 	"damson/node/trace"
 	"damson/state"
+	"damson/state/trie"
 )
 
 // encoder is what every component does.
@@ -89,6 +91,18 @@ func TestComponentsRoundTrip(t *testing.T) {
 					t.Fatalf("%s: account %x does not come back: %v", f.Path, value, err)
 				}
 			}
+		}
+	}
+}
+
+// TestReportOfNoCore gives a state whose report names a core that the chain has not: whoever counts by core must not see it.
+func TestReportOfNoCore(t *testing.T) {
+	p := protocol.Tiny()
+	for core, good := range map[protocol.Core]bool{0: true, 1: true, 2: false, 1<<16 - 1: false} {
+		reports := state.Reports{{Report: block.Report{Core: core}}, nil}
+		s := state.New(p, []trie.Change{{Key: state.ReportsKey.Key(), Value: reports.AppendTo(nil)}})
+		if _, err := s.Reports(); (err == nil) != good {
+			t.Errorf("core %d: %v", core, err)
 		}
 	}
 }

@@ -24,6 +24,9 @@ func DecodeReports(d *codec.Decoder, p *protocol.Params) Reports {
 		}
 		a := new(Assignment)
 		a.Report.DecodeFrom(d, p)
+		if int(a.Report.Core) >= p.Cores { // the parts index by it
+			d.Fail(codec.ErrTooLarge)
+		}
 		a.Slot = protocol.Slot(d.U32())
 		reports[i] = a
 	}
