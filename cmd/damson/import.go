@@ -176,6 +176,13 @@ func (p *progress) step(string) {
 	}
 }
 
+// describe says what the work is now.
+func (p *progress) describe(what string) {
+	if p.bar != nil {
+		p.bar.Describe(what)
+	}
+}
+
 func (p *progress) finish() {
 	if p.bar != nil {
 		_ = p.bar.Finish()

@@ -31,6 +31,6 @@ Try "damson import": it imports a small chain that comes with the program and ch
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(importCommand(), fuzzTargetCommand(), fuzzDriveCommand(), pvmCommand(), versionCommand())
+	cmd.AddCommand(importCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(), versionCommand())
 	return cmd
 }

@@ -144,3 +144,9 @@ func (s *session) getState(header protocol.Hash) *Message {
 	}
 	return &Message{Kind: KindState, Entries: trace.Raw(found).Entries}
 }
+
+// Session begins a session without a socket. The function gives the answer to a message, or an error that ends the
+// session.
+func (t *Target) Session() (answer func(octets []byte) (*Message, error)) {
+	return (&session{Target: t}).answer
+}

@@ -40,6 +40,20 @@ func TestValues(t *testing.T) {
 	}
 }
 
+func TestLongValues(t *testing.T) {
+	a, b := make([]byte, 144), make([]byte, 144)
+	b[140] = 7
+	if got := Values(a, b); got != " from octet 140 is 0x00000000, want 0x07000000" {
+		t.Errorf("%q", got)
+	}
+	if got := Values(a, a[:143]); got != " from octet 143 is 0x00, want 0x" {
+		t.Errorf("%q", got)
+	}
+	if got := Values(a, a); got != "" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestStates(t *testing.T) {
 	p := protocol.Tiny()
 	service := state.AccountKey(9)

@@ -34,7 +34,7 @@ func first(a, b reflect.Value) (path, x, y string, differ bool) {
 		return firstOfMap(a, b)
 	case reflect.Slice, reflect.Array:
 		if a.Type().Elem().Kind() == reflect.Uint8 {
-			return "", text(a), text(b), octets(a) != octets(b)
+			return firstOctet(octets(a), octets(b))
 		}
 		if a.Len() != b.Len() {
 			return " count", fmt.Sprint(a.Len()), fmt.Sprint(b.Len()), true
@@ -48,6 +48,21 @@ func first(a, b reflect.Value) (path, x, y string, differ bool) {
 	default:
 		return "", text(a), text(b), !a.Equal(b)
 	}
+}
+
+// shown is how many octets are shown of a value.
+const shown = 40
+
+// firstOctet shows two octet strings, from where they differ if that would not be seen otherwise.
+func firstOctet(a, b string) (path, x, y string, differ bool) {
+	at := 0
+	for at < min(len(a), len(b)) && a[at] == b[at] {
+		at++
+	}
+	if at < shown {
+		return "", short([]byte(a)), short([]byte(b)), a != b
+	}
+	return fmt.Sprintf(" from octet %d", at), short([]byte(a[at:])), short([]byte(b[at:])), a != b
 }
 
 func firstOfStruct(a, b reflect.Value) (path, x, y string, differ bool) {
@@ -117,9 +132,8 @@ func text(v reflect.Value) string {
 
 // short gives octets in hexadecimal, cut where they are many.
 func short(b []byte) string {
-	const most = 40
-	if len(b) <= most {
+	if len(b) <= shown {
 		return "0x" + hex.EncodeToString(b)
 	}
-	return fmt.Sprintf("0x%s… (%d octets)", hex.EncodeToString(b[:most]), len(b))
+	return fmt.Sprintf("0x%s… (%d octets)", hex.EncodeToString(b[:shown]), len(b))
 }
