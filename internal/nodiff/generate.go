@@ -196,7 +196,40 @@ func (g generator) follow(in *Inst) {
 		g.append(Inst{Op: pvm.ShloRImm64, A: other, B: other, X: 32})
 	case 4:
 		g.append(Inst{Op: pvm.AddImm32, A: other, B: result})
+	case 5:
+		g.indexed()
 	}
+}
+
+// indexed appends an access to an element of an array, as compilers for RISC-V write it: scale the index, perhaps clear
+// its upper half on the way, add the base, load.
+func (g generator) indexed() {
+	t, index, base := uint8(g.below(13)), uint8(g.below(13)), uint8(g.below(13))
+	if g.chance(2) {
+		index = t
+	}
+	scale := uint64(g.below(4))
+	g.append(Inst{Op: pvm.LoadImm64, A: index, X: uint64(g.below(1000)) | g.next()<<32*uint64(g.below(2))})
+	g.append(Inst{Op: pvm.LoadImm64, A: base, X: dataStart + g.next()%pvm.PageSize})
+	switch g.below(3) {
+	case 0:
+		g.append(Inst{Op: pvm.ShloLImm64, A: t, B: index, X: 32})
+		g.append(Inst{Op: pvm.ShloRImm64, A: t, B: t, X: 32 - scale})
+	case 1:
+		g.append(Inst{Op: pvm.ShloLImm64, A: t, B: index, X: scale})
+	default:
+		t = index
+	}
+	add := Inst{Op: pvm.Add64, A: t, B: base, D: t}
+	if g.chance(2) {
+		add.A, add.B = base, t
+	}
+	g.append(add)
+	load := Inst{Op: pvm.LoadIndU8 + pvm.Opcode(g.below(7)), A: t, B: t, X: g.next() % pvm.PageSize, Size: 3}
+	if g.chance(4) {
+		load.A = uint8(g.below(13))
+	}
+	g.append(load)
 }
 
 func (g generator) append(in Inst) { g.p.Insts = append(g.p.Insts, in) }

@@ -4,6 +4,7 @@ package nodiff
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -65,6 +66,42 @@ func (c *Case) String() string {
 		fmt.Fprintf(&b, "pages %#x %d %d\n", p.First, p.Count, p.Access)
 	}
 	return b.String()
+}
+
+// Parse reads what Case.String wrote.
+func Parse(text string) (*Case, error) {
+	c := new(Case)
+	for line := range strings.Lines(text) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		var err error
+		var r int
+		switch {
+		case name == "blob":
+			c.Blob, err = hex.DecodeString(rest)
+		case name == "pc":
+			_, err = fmt.Sscan(rest, &c.PC)
+		case name == "gas":
+			_, err = fmt.Sscan(rest, &c.Gas)
+		case name == "seed":
+			_, err = fmt.Sscan(rest, &c.Seed)
+		case name == "exits":
+			_, err = fmt.Sscan(rest, &c.Exits)
+		case name == "pages":
+			var p Pages
+			_, err = fmt.Sscan(rest, &p.First, &p.Count, &p.Access)
+			c.Pages = append(c.Pages, p)
+		case strings.HasPrefix(name, "r"):
+			if _, err = fmt.Sscanf(name, "r%d", &r); err == nil && r >= 0 && r < len(c.Regs) {
+				_, err = fmt.Sscan(rest, &c.Regs[r])
+			}
+		default:
+			err = errors.New("unknown")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("case: %q: %w", name, err)
+		}
+	}
+	return c, nil
 }
 
 // Tally counts what the cases of a test came to.

@@ -2,8 +2,12 @@ package nodiff
 
 import (
 	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"damson/bench/programs"
 	"damson/internal/engine"
 	"damson/internal/pvm"
 	"damson/interp"
@@ -11,8 +15,9 @@ import (
 )
 
 var (
-	count = flag.Int("nodiff.n", 20_000, "programs to generate")
-	seed  = flag.Uint64("nodiff.seed", 1, "first seed")
+	count  = flag.Int("nodiff.n", 20_000, "programs to generate")
+	update = flag.Bool("update", false, "write failing cases to testdata")
+	seed   = flag.Uint64("nodiff.seed", 1, "first seed")
 )
 
 // pair readies the recompiler against the interpreter.
@@ -38,10 +43,125 @@ func TestGenerated(t *testing.T) {
 		if d := p.Check(program.Case()); d != nil {
 			small := Minimise(program, func(c *Case) bool { return p.Check(c) != nil })
 			c := small.Case()
+			keep(t, fmt.Sprintf("generated-%d", *seed+i), c)
 			t.Fatalf("seed %d: %v\nsmallest:\n%v%v\n%s", *seed+i, d, c, p.Check(c), List(c.Blob))
 		}
 	}
 	report(t, p)
+}
+
+// workloads are the code blobs of the benchmark's programs, the large one excepted.
+func workloads(tb testing.TB) (blobs [][]byte) {
+	tb.Helper()
+	all, err := programs.All()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, p := range all {
+		img, err := pvm.DecodeImage(p.Blob)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if code := img.Program.Blob(); len(code) < 1<<16 {
+			blobs = append(blobs, code)
+		}
+	}
+	return blobs
+}
+
+func TestMutated(t *testing.T) {
+	p, blobs := pair(t), workloads(t)
+	n := *count
+	if testing.Short() {
+		n = min(n, 2000)
+	}
+	for i := range uint64(n) {
+		c := Mutate(blobs[i%uint64(len(blobs))], *seed+i)
+		if d := p.Check(c); d != nil {
+			t.Fatalf("seed %d: %v\n%v\n%s", *seed+i, d, c, List(c.Blob))
+		}
+	}
+	report(t, p)
+}
+
+func FuzzGenerated(f *testing.F) {
+	p := pair(f)
+	for i := range uint64(16) {
+		f.Add(i)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		program := Generate(seed)
+		if d := p.Check(program.Case()); d != nil {
+			small := Minimise(program, func(c *Case) bool { return p.Check(c) != nil }).Case()
+			t.Fatalf("%v\nsmallest:\n%v%v\n%s", d, small, p.Check(small), List(small.Blob))
+		}
+	})
+}
+
+func FuzzEngines(f *testing.F) {
+	p := pair(f)
+	for i := range uint64(16) {
+		c := Raw(i)
+		f.Add(c.Blob, c.Gas, c.PC, c.Seed)
+	}
+	for _, blob := range workloads(f) {
+		f.Add(blob, int64(5000), uint64(0), uint64(1))
+	}
+	f.Fuzz(func(t *testing.T, blob []byte, gas int64, pc, seed uint64) {
+		c := Mutate(make([]byte, 16), seed)
+		c.Blob, c.Gas, c.PC = blob, gas&0xffff, pc
+		if d := p.Check(c); d != nil {
+			t.Fatalf("%v\n%v\n%s", d, c, List(c.Blob))
+		}
+	})
+}
+
+// TestGolden runs the cases that once failed.
+func TestGolden(t *testing.T) {
+	p := pair(t)
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := Parse(string(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := p.Check(c); d != nil {
+				t.Fatal(d)
+			}
+		})
+	}
+}
+
+// keep writes a failing case as a golden file, if -update says so.
+func keep(t *testing.T, name string, c *Case) {
+	t.Helper()
+	if !*update {
+		return
+	}
+	if err := os.MkdirAll("testdata", 0o755); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join("testdata", name+".txt"), []byte(c.String()), 0o644); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestParse(t *testing.T) {
+	for i := range uint64(100) {
+		c := Generate(i).Case()
+		got, err := Parse(c.String())
+		if err != nil || got.String() != c.String() {
+			t.Fatalf("%v: %v became %v", err, c, got)
+		}
+	}
 }
 
 // TestSabotage plants mistakes in the recompiler, one at a time, and wants each to be found.

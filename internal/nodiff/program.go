@@ -1,6 +1,9 @@
 package nodiff
 
-import "damson/internal/pvm"
+import (
+	"damson/internal/codec"
+	"damson/internal/pvm"
+)
 
 // Program is a program in the making: instructions whose targets are instructions, so that some can be left out.
 type Program struct {
@@ -32,9 +35,9 @@ func (p *Program) Case() *Case {
 		code = append(code, in.encode(p.place(places, in.Target)-places[i])...)
 	}
 	c := p.Rest
-	c.Blob = natural(nil, len(p.Jumps))
+	c.Blob = codec.AppendCount(nil, len(p.Jumps))
 	c.Blob = append(c.Blob, 4)
-	c.Blob = natural(c.Blob, len(code))
+	c.Blob = codec.AppendCount(c.Blob, len(code))
 	for _, target := range p.Jumps {
 		at := p.place(places, target)
 		c.Blob = append(c.Blob, byte(at), byte(at>>8), byte(at>>16), byte(at>>24))
@@ -51,20 +54,6 @@ func (p *Program) place(places []int, target int) int {
 		return places[target]
 	}
 	return (-target*7 + 3) % (end + 40)
-}
-
-// natural appends a number below 2^28 in the general form. GP §C.1.1.
-func natural(b []byte, n int) []byte {
-	switch {
-	case n < 1<<7:
-		return append(b, byte(n))
-	case n < 1<<14:
-		return append(b, 0x80|byte(n>>8), byte(n))
-	case n < 1<<21:
-		return append(b, 0xc0|byte(n>>16), byte(n), byte(n>>8))
-	default:
-		return append(b, 0xe0|byte(n>>24), byte(n), byte(n>>8), byte(n>>16))
-	}
 }
 
 // encode is the instruction as octets; offset is how far its target is.

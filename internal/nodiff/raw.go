@@ -2,8 +2,10 @@ package nodiff
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"damson/internal/codec"
 	"damson/internal/pvm"
 )
 
@@ -13,9 +15,9 @@ func Raw(seed uint64) *Case {
 	g := generator{&rng, nil, 1}
 	size := 1 + rng.below(200)
 	jumps := rng.below(8)
-	blob := natural(nil, jumps)
+	blob := codec.AppendCount(nil, jumps)
 	blob = append(blob, 2)
-	blob = natural(blob, size)
+	blob = codec.AppendCount(blob, size)
 	for range jumps {
 		at := rng.below(size + 10)
 		blob = append(blob, byte(at), byte(at>>8))
@@ -46,6 +48,30 @@ func Raw(seed uint64) *Case {
 	}
 	if rng.chance(2) {
 		c.PC = uint64(rng.below(size + 30))
+	}
+	return c
+}
+
+// Mutate changes a few octets of a program blob's code or mask, or none, and runs it from anywhere with little gas.
+func Mutate(blob []byte, seed uint64) *Case {
+	rng := random(seed ^ 0x4d75746174654d75)
+	g := generator{&rng, nil, 1}
+	c := &Case{Blob: slices.Clone(blob), Seed: rng.next(), Exits: rng.below(10), Gas: int64(rng.below(20_000))}
+	for range rng.below(6) {
+		at := 8 + rng.below(len(blob)-8)
+		if rng.chance(2) {
+			c.Blob[at] ^= 1 << rng.below(8)
+		} else {
+			c.Blob[at] = byte(opcodes[rng.below(len(opcodes))])
+		}
+	}
+	for i := range c.Regs {
+		c.Regs[i] = g.value()
+	}
+	c.Regs[0], c.Regs[1] = pvm.HaltAddress, dataStart+dataPages*pvm.PageSize
+	c.Pages = []Pages{{16, 8, pvm.Write}, {dataPage, dataPages, pvm.Write}}
+	if rng.chance(2) {
+		c.PC = uint64(rng.below(len(blob)))
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"damson/crypto/blake2b"
+	"damson/internal/codec"
 )
 
 // Identity tells programs apart by content, for caches: equal only for programs that run alike.
@@ -16,4 +17,14 @@ func (p *Program) Identity() Identity {
 	binary.LittleEndian.PutUint64(head[8:], uint64(p.blob.jumpSize))
 	binary.LittleEndian.PutUint64(head[16:], uint64(len(p.blob.Code)))
 	return blake2b.Sum256Parts(head[:], p.blob.jumps, p.blob.Code, p.blob.Mask)
+}
+
+// Blob is the program as it was decoded from.
+func (p *Program) Blob() []byte {
+	b := codec.AppendNatural(nil, p.blob.jumpCount)
+	b = append(b, byte(p.blob.jumpSize))
+	b = codec.AppendNatural(b, uint64(len(p.blob.Code)))
+	b = append(b, p.blob.jumps...)
+	b = append(b, p.blob.Code...)
+	return append(b, p.blob.Mask...)
 }
