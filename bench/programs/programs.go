@@ -13,6 +13,11 @@ import (
 //go:embed *.pvm *.json
 var files embed.FS
 
+// Source is the folder src: the C that the programs were made of, and what runs it natively.
+//
+//go:embed src
+var Source embed.FS
+
 // A Program is a guest program and what its runs must give.
 type Program struct {
 	Name string `json:"name"`
