@@ -52,11 +52,10 @@ func (c *code) Run(m *pvm.Machine) pvm.Exit {
 // enter runs machine code from the block that begins with instruction i, and deals with how it is left.
 func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
 	ctx, base, budget := s.Context(), uint64(c.native.Base()), int64(slice)
-	ctx.Regs = m.Regs
 	for {
 		given := min(m.Gas, budget)
 		ctx.Gas, ctx.Kind = given, kindHost
-		s.Enter(uintptr(base) + uintptr(c.labels[i]))
+		s.Enter(uintptr(base)+uintptr(c.labels[i]), &m.Regs)
 		left := m.Gas - given + ctx.Gas
 		if ctx.Nudged != 0 { // Enter, when called, is where the goroutine yields
 			left += exec.Nudge
@@ -65,7 +64,6 @@ func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
 		m.Gas = left
 		switch ctx.Kind {
 		case kindHost:
-			m.Regs = ctx.Regs
 			i = uint32(ctx.Site)
 			m.PC = c.program.PC(i + 1)
 			return pvm.Exit{Reason: pvm.HostCall, Arg: c.program.Insts[i].X}, true
@@ -76,11 +74,10 @@ func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
 				budget = max(slice, 2*int64(b.Cost))
 				continue
 			}
-			m.Regs = ctx.Regs
 			m.PC = c.program.PC(i)
 			return c.fallback().RunToBlock(m)
 		case kindStep:
-			return c.step(m, ctx, c.site(uint32(ctx.Site-base)))
+			return c.step(m, c.site(uint32(ctx.Site-base)))
 		default:
 			return c.fault(m, ctx, s)
 		}
@@ -98,14 +95,13 @@ func (c *code) site(at uint32) site {
 
 // step lets the interpreter take over at an instruction inside a block: it undoes the payment for the rest of the block
 // and makes the registers what they should be.
-func (c *code) step(m *pvm.Machine, ctx *exec.Context, at site) (pvm.Exit, bool) {
+func (c *code) step(m *pvm.Machine, at site) (pvm.Exit, bool) {
 	n, found := slices.BinarySearchFunc(c.program.Blocks, at.inst, func(b pvm.Block, i uint32) int { return cmp.Compare(b.First, i) })
 	if !found {
 		n--
 	}
 	b := c.program.Blocks[n]
 	m.Gas += int64(b.Cost) - int64(at.inst-b.First)*pvm.Cost
-	m.Regs = ctx.Regs
 	for r := range m.Regs {
 		if at.pending&bit(hostRegs[r]) != 0 {
 			m.Regs[r] = uint64(int64(int32(m.Regs[r])))
@@ -119,7 +115,7 @@ func (c *code) step(m *pvm.Machine, ctx *exec.Context, at site) (pvm.Exit, bool)
 func (c *code) fault(m *pvm.Machine, ctx *exec.Context, s *exec.Space) (pvm.Exit, bool) {
 	at := c.site(uint32(ctx.FaultPC - uint64(c.native.Base())))
 	pc := c.program.PC(at.inst)
-	exit, stopped := c.step(m, ctx, at)
+	exit, stopped := c.step(m, at)
 	fits := exit.Reason == pvm.PageFault || exit.Reason == pvm.Panic || exit.Reason == pvm.OutOfGas
 	i, _ := c.program.Index(m.PC)
 	if !stopped || i-at.inst > maxFused || !fits || ctx.FaultAt-uint64(s.Base()) > exec.GuestSize+exec.PageSize {

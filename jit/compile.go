@@ -21,7 +21,7 @@ const leastBlock = 15
 // errTooLarge says that a program is not worth its machine code.
 var errTooLarge = errors.New("jit: too much machine code")
 
-// Stubs at the start of all code, by which it is left. What calls one says by the return address where it stands.
+// Stubs at the start of all code, by which it is left. What calls one says by the return address where it stands; they return to who called the code.
 const (
 	stubStep = 0  // the interpreter is to do this instruction
 	stubGas  = 32 // the gas does not reach through this block
@@ -95,7 +95,7 @@ func (l *lowerer) stub(kind int32) {
 	l.a.PopReg(scratch)
 	l.a.RegMem(amd64.Store64, scratch, amd64.Context(exec.OffsetSite))
 	l.a.StoreImm(amd64.Store8, amd64.Context(exec.OffsetKind), kind)
-	l.a.JmpMem(amd64.Context(exec.OffsetExit))
+	l.a.Ret()
 }
 
 // lowerBlock writes the code of a block, which begins with paying for all of it.

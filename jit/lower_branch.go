@@ -16,11 +16,11 @@ func lowerInterpret(l *lowerer, _ *pvm.Inst, _ uint32) {
 
 func lowerFallthrough(l *lowerer, _ *pvm.Inst, _ uint32) { l.settle() }
 
-// lowerEcalli leaves with the number of the instruction; the code after it is entered again later.
+// lowerEcalli returns with the number of the instruction; the code after it is entered again later.
 func lowerEcalli(l *lowerer, _ *pvm.Inst, _ uint32) {
 	l.settle()
 	l.a.StoreImm(amd64.Store64, amd64.Context(exec.OffsetSite), int32(l.i))
-	l.a.JmpMem(amd64.Context(exec.OffsetExit))
+	l.a.Ret()
 }
 
 func lowerJump(l *lowerer, in *pvm.Inst, _ uint32) {

@@ -181,6 +181,7 @@ func TestShiftsAndUnary(t *testing.T) {
 	expect(t, "cdq", (*Asm).Cdq)
 	expect(t, "cqo", (*Asm).Cqo)
 	expect(t, "int3", (*Asm).Int3)
+	expect(t, "ret", (*Asm).Ret)
 }
 
 func TestConditions(t *testing.T) {

@@ -199,6 +199,9 @@ func (a *Asm) Jcc32(c Cond, rel int32) { a.put(0x0f|uint64(0x80|c)<<8|uint64(uin
 // Call32 is described with Jmp8.
 func (a *Asm) Call32(rel int32) { a.put(0xe8|uint64(uint32(rel))<<8, 5) }
 
+// Ret returns.
+func (a *Asm) Ret() { a.put(0xc3, 1) }
+
 // Int3 traps.
 func (a *Asm) Int3() { a.put(0xcc, 1) }
 

@@ -37,7 +37,7 @@ func prepare() error {
 	if err := codeArena.open(); err != nil {
 		return err
 	}
-	_, segv, urg := stubs()
+	segv, urg := handlers()
 	if err := chainHandler(unix.SIGSEGV, segv, &goSegv); err != nil {
 		return err
 	}
@@ -77,16 +77,19 @@ func selfTest() error {
 	defer code.Free()
 	s.Protect(16, 1, ReadWrite)
 	c := s.Context()
-	for i := range c.Regs {
-		c.Regs[i] = uint64(i) + 1<<40
+	var regs [13]uint64
+	for i := range regs {
+		regs[i] = uint64(i) + 1<<40
 	}
-	c.Regs[10], c.Gas = 0x10000, 1000
-	s.Enter(code.Base())
-	if c.Kind != 7 || c.Gas != 990 || c.Regs[12] != 12+1<<40 || s.Bytes()[0x10000] != 5 {
+	regs[10] = 0x10000
+	want := regs
+	c.Gas = 1000
+	s.Enter(code.Base(), &regs)
+	if c.Kind != 7 || c.Gas != 990 || regs != want || s.Bytes()[0x10000] != 5 {
 		return fmt.Errorf("self-test: left guest code with kind %d, gas %d", c.Kind, c.Gas)
 	}
-	c.Regs[10] = 0x20000
-	s.Enter(code.Base())
+	regs[10] = 0x20000
+	s.Enter(code.Base(), &regs)
 	if c.Kind != KindFault || c.FaultAt != uint64(s.base)+0x20000 || c.FaultPC != uint64(code.Base())+4 || c.Gas != 980 {
 		return fmt.Errorf("self-test: a fault at %#x was reported as kind %d at %#x", c.FaultPC, c.Kind, c.FaultAt)
 	}
@@ -96,12 +99,10 @@ func selfTest() error {
 // selfTestCode stores r5 at [r10] and leaves.
 func selfTestCode() []byte {
 	var a asm
-	a.raw(0x49, 0x83, 0xef, 10)             // sub r15, 10
-	a.raw(0x67, 0x65, 0x88, 0x18)           // mov gs:[eax], bl
-	a.raw(0x65, 0x48, 0xc7, 0x04, 0x25)     // mov qword ptr gs:[kind], 7
-	a.disp(OffsetKind).raw(7, 0, 0, 0)      //
-	a.raw(0x65, 0xff, 0x24, 0x25)           // jmp gs:[exit]
-	return a.disp(OffsetExit).raw(0xcc).out //
+	a.raw(0x49, 0x83, 0xef, 10)                         // sub r15, 10
+	a.raw(0x67, 0x65, 0x88, 0x18)                       // mov gs:[eax], bl
+	a.raw(0x65, 0x48, 0xc7, 0x04, 0x25)                 // mov qword ptr gs:[kind], 7
+	return a.disp(OffsetKind).raw(7, 0, 0, 0, 0xc3).out // ret
 }
 
 // asm writes the few instructions of the self-test, which must not depend on the encoder that it may be used to doubt.

@@ -3,13 +3,12 @@
 #include "textflag.h"
 
 // Offsets from GS of the fields of Context; layout.go has them by name, a test compares the two.
-#define CTX_R0 -4096
-#define CTX_GAS -3992
-#define CTX_ENTRY -3984
-#define CTX_KIND -3960
-#define CTX_FAULTPC -3952
-#define CTX_FAULTAT -3944
-#define CTX_NUDGED -3936
+#define CTX_GAS -4096
+#define CTX_ENTRY -4088
+#define CTX_KIND -4072
+#define CTX_FAULTPC -4064
+#define CTX_FAULTAT -4056
+#define CTX_NUDGED -4048
 
 #define KIND_FAULT 255
 
@@ -19,15 +18,17 @@
 #define SI_CODE 8
 #define SI_ADDR 16
 
-// func enter(base uintptr)
+// func enter(base uintptr, regs *[13]uint64)
 //
-// Runs guest code until it leaves through exitStub. It loads every guest register from the context below base, and
-// clobbers all registers but RSP and RBP, as ABI0 allows: the caller reloads R14 (g) and X15 after an ABI0 call. The
-// guest never moves RSP, but for one return address.
+// Runs guest code until it returns. It loads every guest register from regs and stores it there again, and clobbers all
+// registers but RSP and RBP, as ABI0 allows: the caller reloads R14 (g) and X15 after an ABI0 call. The guest never moves
+// RSP, but for one return address. Neither the stack nor what regs points to can move meanwhile: a goroutine in guest
+// code is at no safe point.
 //
 // Guest registers: r0..r12 = R12 RBP R9 R10 R11 RBX R14 RDI RSI RDX RAX R8 R13; gas in R15; RCX is scratch.
-TEXT ·enter(SB), NOSPLIT, $8-8
+TEXT ·enter(SB), NOSPLIT, $8-16
 	MOVQ base+0(FP), DI
+	MOVQ regs+8(FP), BX
 	RDGSBASEQ AX
 	CMPQ AX, DI
 	JEQ  ready // writing costs 12 ns, reading less than 1
@@ -36,46 +37,43 @@ TEXT ·enter(SB), NOSPLIT, $8-8
 ready:
 	MOVQ CTX_ENTRY(DI), CX
 	MOVQ CTX_GAS(DI), R15
-	MOVQ (CTX_R0+0)(DI), R12
-	MOVQ (CTX_R0+8)(DI), BP
-	MOVQ (CTX_R0+16)(DI), R9
-	MOVQ (CTX_R0+24)(DI), R10
-	MOVQ (CTX_R0+32)(DI), R11
-	MOVQ (CTX_R0+40)(DI), BX
-	MOVQ (CTX_R0+48)(DI), R14
-	MOVQ (CTX_R0+64)(DI), SI
-	MOVQ (CTX_R0+72)(DI), DX
-	MOVQ (CTX_R0+80)(DI), AX
-	MOVQ (CTX_R0+88)(DI), R8
-	MOVQ (CTX_R0+96)(DI), R13
-	MOVQ (CTX_R0+56)(DI), DI
+	MOVQ 0(BX), R12
+	MOVQ 8(BX), BP
+	MOVQ 16(BX), R9
+	MOVQ 24(BX), R10
+	MOVQ 32(BX), R11
+	MOVQ 48(BX), R14
+	MOVQ 56(BX), DI
+	MOVQ 64(BX), SI
+	MOVQ 72(BX), DX
+	MOVQ 80(BX), AX
+	MOVQ 88(BX), R8
+	MOVQ 96(BX), R13
+	MOVQ 40(BX), BX
 	CALL CX
-	RET
-
-// exitStub is where guest code jumps to leave: it saves the registers and returns to enter.
-TEXT ·exitStub(SB), NOSPLIT|NOFRAME, $0
-	RDGSBASEQ CX
+	MOVQ regs+8(FP), CX
+	MOVQ R12, 0(CX)
+	MOVQ BP, 8(CX)
+	MOVQ R9, 16(CX)
+	MOVQ R10, 24(CX)
+	MOVQ R11, 32(CX)
+	MOVQ BX, 40(CX)
+	MOVQ R14, 48(CX)
+	MOVQ DI, 56(CX)
+	MOVQ SI, 64(CX)
+	MOVQ DX, 72(CX)
+	MOVQ AX, 80(CX)
+	MOVQ R8, 88(CX)
+	MOVQ R13, 96(CX)
+	MOVQ base+0(FP), CX
 	MOVQ R15, CTX_GAS(CX)
-	MOVQ R12, (CTX_R0+0)(CX)
-	MOVQ BP, (CTX_R0+8)(CX)
-	MOVQ R9, (CTX_R0+16)(CX)
-	MOVQ R10, (CTX_R0+24)(CX)
-	MOVQ R11, (CTX_R0+32)(CX)
-	MOVQ BX, (CTX_R0+40)(CX)
-	MOVQ R14, (CTX_R0+48)(CX)
-	MOVQ DI, (CTX_R0+56)(CX)
-	MOVQ SI, (CTX_R0+64)(CX)
-	MOVQ DX, (CTX_R0+72)(CX)
-	MOVQ AX, (CTX_R0+80)(CX)
-	MOVQ R8, (CTX_R0+88)(CX)
-	MOVQ R13, (CTX_R0+96)(CX)
 	RET
 
-// faultStub is where a guest goes on after the handler below has seen it fault.
+// faultStub is where a guest goes on after the handler below has seen it fault: it returns to enter.
 TEXT ·faultStub(SB), NOSPLIT|NOFRAME, $0
 	RDGSBASEQ CX
 	MOVQ $KIND_FAULT, CTX_KIND(CX)
-	JMP ·exitStub(SB)
+	RET
 
 // onSegv is the SIGSEGV handler, with the C calling convention: DI signal, SI siginfo, DX ucontext. Faults that are not
 // the guest's go to Go's handler with its arguments untouched.
@@ -117,12 +115,10 @@ chain:
 	MOVQ ·goUrg(SB), AX
 	JMP  AX
 
-// func stubs() (exit, segv, urg uintptr)
-TEXT ·stubs(SB), NOSPLIT, $0-24
-	LEAQ ·exitStub(SB), AX
-	MOVQ AX, exit+0(FP)
+// func handlers() (segv, urg uintptr)
+TEXT ·handlers(SB), NOSPLIT, $0-16
 	LEAQ ·onSegv(SB), AX
-	MOVQ AX, segv+8(FP)
+	MOVQ AX, segv+0(FP)
 	LEAQ ·onUrg(SB), AX
-	MOVQ AX, urg+16(FP)
+	MOVQ AX, urg+8(FP)
 	RET

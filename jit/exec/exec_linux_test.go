@@ -21,10 +21,8 @@ func TestContextOffsets(t *testing.T) {
 		offset uintptr
 		want   int
 	}{
-		{"Regs", unsafe.Offsetof(c.Regs), OffsetRegs},
 		{"Gas", unsafe.Offsetof(c.Gas), OffsetGas},
 		{"Entry", unsafe.Offsetof(c.Entry), OffsetEntry},
-		{"exit", unsafe.Offsetof(c.exit), OffsetExit},
 		{"Site", unsafe.Offsetof(c.Site), OffsetSite},
 		{"Kind", unsafe.Offsetof(c.Kind), OffsetKind},
 		{"FaultPC", unsafe.Offsetof(c.FaultPC), OffsetFault},
@@ -140,8 +138,8 @@ func BenchmarkEnter(b *testing.B) {
 	}
 	defer code.Free()
 	s.Protect(16, 1, ReadWrite)
-	s.Context().Regs[10] = 0x10000
+	regs := [13]uint64{10: 0x10000}
 	for b.Loop() {
-		s.Enter(code.Base())
+		s.Enter(code.Base(), &regs)
 	}
 }

@@ -38,7 +38,7 @@ func (*Space) Context() *Context { return nil }
 func (*Space) Bytes() []byte { return nil }
 
 // Enter is described with Close.
-func (*Space) Enter(uintptr) {}
+func (*Space) Enter(uintptr, *[13]uint64) {}
 
 // Exact is described with Close.
 func (*Space) Exact() bool { return false }

@@ -53,8 +53,6 @@ func newSpace() (*Space, error) {
 		_ = unix.MunmapPtr(start, reservation)
 		return nil, fmt.Errorf("open a guest context: %w", err)
 	}
-	exit, _, _ := stubs()
-	s.Context().exit = uint64(exit)
 	return s, nil
 }
 
@@ -76,13 +74,13 @@ func (s *Space) Context() *Context { return at[Context](s.base - PageSize) }
 // Bytes is the whole space. To touch what is not open is fatal.
 func (s *Space) Bytes() []byte { return octets(s.base, GuestSize) }
 
-// Enter runs guest code from the host address entry, which a [Code] holds, until it leaves. Its stack check, which an
+// Enter runs guest code from the host address entry, which a [Code] holds, with these registers, until it returns. Its stack check, which an
 // inlined function would not have, is where a goroutine that was nudged yields.
 //
 //go:noinline
-func (s *Space) Enter(entry uintptr) {
+func (s *Space) Enter(entry uintptr, regs *[13]uint64) {
 	s.Context().Entry = uint64(entry)
-	enter(s.base)
+	enter(s.base, regs)
 }
 
 // Exact reports whether the hardware grants exactly the access that was asked for. It does until too many mappings

@@ -31,20 +31,17 @@ const (
 	ReadWrite
 )
 
-// Context is where a guest's registers are while it does not run, and how it says why it stopped. Guest code reaches it
-// through GS at negative offsets (the Offset constants).
+// Context is what a guest and its host tell each other beside the registers. Guest code reaches it through GS at negative
+// offsets (the Offset constants).
 type Context struct {
-	Regs     [13]uint64
-	Gas      int64
-	Entry    uint64 // where Enter goes
-	exit     uint64 // address of the exit stub, for guest code to jump to
-	Site     uint64 // which of its exits the guest took, in the terms of whoever wrote the code
-	Kind     uint64 // of exit: KindFault by the signal handler, else as the code says
-	FaultPC  uint64 // the instruction that faulted
-	FaultAt  uint64 // the address the hardware objected to
-	Nudged   uint64 // not 0: the preemption signal has taken Nudge from Gas
-	Spill    [2]uint64
-	reserved [8]uint64
+	Gas     int64
+	Entry   uint64 // where Enter goes
+	Site    uint64 // which of its exits the guest took, in the terms of whoever wrote the code
+	Kind    uint64 // of exit: KindFault by the signal handler, else as the code says
+	FaultPC uint64 // the instruction that faulted
+	FaultAt uint64 // the address the hardware objected to
+	Nudged  uint64 // not 0: the preemption signal has taken Nudge from Gas
+	Spill   [2]uint64
 }
 
 // Nudge is what the preemption signal takes from the gas register, so that the next check fails.
@@ -57,14 +54,12 @@ const KindFault = 0xff
 const (
 	contextOffset = -PageSize
 
-	OffsetRegs   = contextOffset
-	OffsetGas    = contextOffset + 104
-	OffsetEntry  = contextOffset + 112
-	OffsetExit   = contextOffset + 120
-	OffsetSite   = contextOffset + 128
-	OffsetKind   = contextOffset + 136
-	OffsetFault  = contextOffset + 144
-	OffsetNudged = contextOffset + 160
-	OffsetSpill0 = contextOffset + 168
-	OffsetSpill1 = contextOffset + 176
+	OffsetGas    = contextOffset
+	OffsetEntry  = contextOffset + 8
+	OffsetSite   = contextOffset + 16
+	OffsetKind   = contextOffset + 24
+	OffsetFault  = contextOffset + 32
+	OffsetNudged = contextOffset + 48
+	OffsetSpill0 = contextOffset + 56
+	OffsetSpill1 = contextOffset + 64
 )
