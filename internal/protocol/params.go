@@ -231,6 +231,6 @@ func (p *Params) Validate() error {
 	rule(uint64(p.SuperMajority())*uint64(p.TicketAttempts) >= uint64(p.EpochLength), "(2V/3 + 1) N must reach E")
 	rule(p.PieceOctets%2 == 0 && p.PieceOctets/2 <= p.Validators, "W_E must be even and W_E/2 at most V")
 	rule(p.MemoOctets == 128, "W_T must be 128")
-	rule(p.TicketAttempts <= 255, "N must fit an octet")
+	rule(p.TicketAttempts <= 128, "N is over 128: an entry index would not be encoded in one octet")
 	return errors.Join(errs...)
 }

@@ -107,11 +107,11 @@ func (v *Verifier) Tickets(claims []Ticket) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	var bad *bandersnatch.BatchError
-	if errors.As(bandersnatch.VerifyClaims(prepared, runtime.GOMAXPROCS(0)), &bad) {
+	err := bandersnatch.VerifyClaims(prepared, runtime.GOMAXPROCS(0))
+	if bad, ok := errors.AsType[*bandersnatch.BatchError](err); ok {
 		return claims[bad.Bad[0]].Where.Err()
 	}
-	return nil
+	return err
 }
 
 // RingRoot commits to the Bandersnatch keys of a validator set, or gives what it found before: O of GP §G.
