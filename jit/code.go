@@ -16,7 +16,7 @@ type code struct {
 	program  *pvm.Program
 	labels   []uint32 // by instruction: where its block begins in the code, or 0
 	sites    []site   // by place in the code
-	gasStubs uint32   // where the calls of stubGas begin, one for each block
+	gasStubs []stubs
 	native   *exec.Code
 	size     int // octets of native
 
@@ -68,7 +68,7 @@ func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
 			m.PC = c.program.PC(i + 1)
 			return pvm.Exit{Reason: pvm.HostCall, Arg: c.program.Insts[i].X}, true
 		case kindGas:
-			b := c.program.Blocks[(uint32(ctx.Site-base)-c.gasStubs)/gasStubSize-1]
+			b := c.unpaid(uint32(ctx.Site - base))
 			m.Gas += int64(b.Cost)
 			if i = b.First; m.Gas >= int64(b.Cost) { // the slice has ended, not the gas
 				budget = max(slice, 2*int64(b.Cost))
@@ -82,6 +82,13 @@ func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
 			return c.fault(m, ctx, s)
 		}
 	}
+}
+
+// unpaid finds the block by where the call of its out-of-gas stub returns to.
+func (c *code) unpaid(at uint32) pvm.Block {
+	n, _ := slices.BinarySearchFunc(c.gasStubs, at, func(s stubs, at uint32) int { return cmp.Compare(s.at, at) })
+	run := c.gasStubs[n-1]
+	return c.program.Blocks[run.block+(at-run.at)/stubSize-1]
 }
 
 // site finds what is noted of a place in the code.
@@ -103,7 +110,7 @@ func (c *code) step(m *pvm.Machine, at site) (pvm.Exit, bool) {
 	b := c.program.Blocks[n]
 	m.Gas += int64(b.Cost) - int64(at.inst-b.First)*pvm.Cost
 	for r := range m.Regs {
-		if at.pending&bit(hostRegs[r]) != 0 {
+		if at.pending&hostBits[r] != 0 {
 			m.Regs[r] = uint64(int64(int32(m.Regs[r])))
 		}
 	}

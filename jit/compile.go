@@ -7,9 +7,61 @@ import (
 	"slices"
 
 	"damson/internal/pvm"
-	"damson/jit/amd64"
 	"damson/jit/exec"
 )
+
+// pass is what is kept of a program while it is lowered, for whatever processor. Positions are octets from the start of
+// the code.
+type pass struct {
+	insts []pvm.Inst
+	i     int // the instruction being lowered
+	end   int // where its block ends
+	most  int // octets that the code may have
+
+	labels   []uint32 // by instruction: where its block begins, or alignHead, or 0
+	fixups   []fixup
+	gasJumps []uint32 // by block: the jump to its out-of-gas stub
+	slow     []slowPath
+	sites    []site
+	tables   []uint32 // what the address of the jump table goes into
+	gaps     bool     // the jump table has entries that lead nowhere
+	jumps    uint32   // entries in the jump table
+}
+
+// assembler is what writes code for one kind of processor.
+type assembler interface {
+	common() *pass
+	begin()                          // forgets the last program and writes the ways out
+	block(b pvm.Block)               // lowers the instructions from pass.i to pass.end
+	finish()                         // completes the jumps
+	gasStubs() []stubs               // ends the code with the ways out of blocks that cannot be paid
+	code() []byte                    // what was written
+	link(code []byte, at, to uint32) // makes what pass.tables says lead to the table, which is at to; at is the address of the code
+}
+
+// alignHead marks in labels, before the code exists, what backward branches lead to.
+const alignHead = 1
+
+// fixup is a forward jump, to be completed when the place of its target is known.
+type fixup struct{ at, target uint32 }
+
+// slowPath is a jump out of line to where the interpreter takes over.
+type slowPath struct {
+	at      uint32 // of the jump
+	inst    uint32
+	pending uint16
+}
+
+// site says which instruction a place in the code belongs to: the start of each access to guest memory, and what
+// follows each call of a stub.
+type site struct {
+	at      uint32
+	inst    uint32
+	pending uint16 // registers whose sign extension is still to be made, if the code is left here
+}
+
+// stubs are calls of the out-of-gas stub, one behind the other, for one block after the other.
+type stubs struct{ at, block uint32 }
 
 // maxOutput bounds the machine code for so much guest code. Compilers' output takes less than three octets for one; what
 // takes more than eight was made to keep a recompiler busy, and is interpreted.
@@ -21,23 +73,12 @@ const leastBlock = 15
 // errTooLarge says that a program is not worth its machine code.
 var errTooLarge = errors.New("jit: too much machine code")
 
-// Stubs at the start of all code, by which it is left. What calls one says by the return address where it stands; they return to who called the code.
-const (
-	stubStep = 0  // the interpreter is to do this instruction
-	stubGas  = 32 // the gas does not reach through this block
-	codeFrom = 64
-)
-
 // How guest code was left: exec.Context.Kind.
 const (
 	kindHost = 0 // by ecalli; Context.Site is the instruction
 	kindStep = 1 // through stubStep or stubGas; Context.Site is the return address
 	kindGas  = 2
 )
-
-// loopAlignment is where the targets of backward branches begin: a multiple of it, which was measured to make short
-// loops up to twice as fast. Filling up costs nothing but space, and a few NOPs on the way in.
-const loopAlignment = 32
 
 // goesBack says of each opcode whether a target before it means a loop.
 var goesBack = func() (t [256]bool) {
@@ -47,125 +88,67 @@ var goesBack = func() (t [256]bool) {
 	return t
 }()
 
-// reset readies the lowerer for another program.
-func (l *lowerer) reset(p *pvm.Program) {
-	l.a.Reset()
-	l.insts = p.Insts
-	l.labels = make([]uint32, len(p.Insts)) // goes to the result
-	l.fixups, l.slow, l.sites = l.fixups[:0], l.slow[:0], l.sites[:0]
-	l.gasJumps, l.tables = l.gasJumps[:0], l.tables[:0]
-	l.jumps = uint32(len(p.JumpTable))
-	l.gaps = slices.Contains(p.JumpTable, pvm.NoTarget)
+// reset readies the pass for another program.
+func (s *pass) reset(p *pvm.Program, most int) {
+	s.insts, s.most = p.Insts, most
+	s.labels = make([]uint32, len(p.Insts)) // goes to the result
+	s.fixups, s.slow, s.sites = s.fixups[:0], s.slow[:0], s.sites[:0]
+	s.gasJumps, s.tables = s.gasJumps[:0], s.tables[:0]
+	s.jumps = uint32(len(p.JumpTable))
+	s.gaps = slices.Contains(p.JumpTable, pvm.NoTarget)
 	for i := range p.Insts {
 		if in := &p.Insts[i]; goesBack[in.Op] && in.Y <= uint32(i) {
-			l.labels[in.Y] = alignHead
+			s.labels[in.Y] = alignHead
 		}
 	}
 }
 
 // lower writes the code of a whole program.
-func (l *lowerer) lower(p *pvm.Program) error {
+func lower(a assembler, p *pvm.Program) error {
 	most := maxOutput(len(p.Code()))
 	if leastBlock*len(p.Blocks) > most {
 		return fmt.Errorf("%w: %d blocks in %d octets", errTooLarge, len(p.Blocks), len(p.Code()))
 	}
-	l.reset(p)
-	l.most = most
-	l.stub(kindStep)
-	l.a.AlignTo(stubGas, stubGas)
-	l.stub(kindGas)
-	l.a.AlignTo(codeFrom, codeFrom)
+	s := a.common()
+	s.reset(p, most)
+	a.begin()
 	for i, b := range p.Blocks {
-		l.i, l.end = int(b.First), len(p.Insts)
+		s.i, s.end = int(b.First), len(p.Insts)
 		if i+1 < len(p.Blocks) {
-			l.end = int(p.Blocks[i+1].First)
+			s.end = int(p.Blocks[i+1].First)
 		}
-		l.lowerBlock(b)
-		if l.a.Len() > most {
-			return fmt.Errorf("%w: %d octets for %d of guest code and more to come", errTooLarge, l.a.Len(), p.PC(uint32(l.i-1)))
+		a.block(b)
+		if n := len(a.code()); n > most {
+			return fmt.Errorf("%w: %d octets for %d of guest code and more to come", errTooLarge, n, p.PC(uint32(s.i-1)))
 		}
 	}
-	l.finish()
+	a.finish()
 	return nil
 }
 
-// stub writes one of the ways out: the return address says where the guest left, then nothing but the exit is new.
-func (l *lowerer) stub(kind int32) {
-	l.a.Reserve(2 * stubGas)
-	l.a.PopReg(scratch)
-	l.a.RegMem(amd64.Store64, scratch, amd64.Context(exec.OffsetSite))
-	l.a.StoreImm(amd64.Store8, amd64.Context(exec.OffsetKind), kind)
-	l.a.Ret()
+// next is the n-th of the following instructions, if it is in the same block.
+func (s *pass) next(n int) (*pvm.Inst, bool) {
+	if s.i+n >= s.end {
+		return nil, false
+	}
+	return &s.insts[s.i+n], true
 }
-
-// lowerBlock writes the code of a block, which begins with paying for all of it.
-func (l *lowerer) lowerBlock(b pvm.Block) {
-	l.a.Reserve(maxLowered)
-	if l.labels[b.First] == alignHead {
-		l.a.AlignTo(loopAlignment, loopAlignment)
-	}
-	l.labels[b.First] = uint32(l.a.Len())
-	l.a.RegImm(amd64.Sub64, gasReg, int32(b.Cost))
-	l.a.Jcc32(amd64.Less, 0)
-	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))
-	l.pending, l.canonical, l.flagsAt = 0, 0, -1
-	for ; l.i < l.end && l.a.Len() <= l.most; l.i++ {
-		in := &l.insts[l.i]
-		l.a.Reserve(maxLowered)
-		l.start = l.a.Len()
-		how := &l.how[in.Op]
-		how.lower(l, in, how.arg)
-	}
-	l.a.Reserve(maxLowered)
-	l.settle()
-}
-
-// finish writes what lies out of line and completes the jumps forward.
-func (l *lowerer) finish() {
-	for _, s := range l.slow {
-		l.a.Reserve(amd64.MaxInst)
-		l.patch(s.at, l.a.Len())
-		l.callStub(stubStep)
-		l.sites = append(l.sites, site{uint32(l.a.Len()), s.inst, s.pending})
-	}
-	for _, f := range l.fixups {
-		l.patch(f.at, int(l.labels[f.target]))
-	}
-}
-
-// gasStubs writes the ways out of blocks that cannot be paid, one behind the other, and returns where they begin.
-func (l *lowerer) gasStubs() int {
-	from := l.a.Len()
-	l.a.Reserve(gasStubSize * len(l.gasJumps))
-	for _, at := range l.gasJumps {
-		l.patch(at, l.a.Len())
-		l.callStub(stubGas)
-	}
-	return from
-}
-
-// gasStubSize is what a call takes, so that the return address says which block it was.
-const gasStubSize = 5
-
-func (l *lowerer) patch(at uint32, to int) { l.a.PatchInt32(int(at), int32(to-int(at)-4)) }
 
 // publish makes the code executable, with the jump table behind it.
-func (l *lowerer) publish(p *pvm.Program) (*code, error) {
-	c := &code{program: p, labels: l.labels, sites: slices.Clone(l.sites), gasStubs: uint32(l.gasStubs())}
-	text := l.a.Bytes()
+func publish(a assembler, p *pvm.Program) (*code, error) {
+	s := a.common()
+	c := &code{program: p, labels: s.labels, gasStubs: a.gasStubs()}
+	c.sites = slices.Clone(s.sites)
+	text := a.code()
 	table := (len(text) + 63) &^ 63
 	native, err := exec.Publish(table+8*len(p.JumpTable), func(dst []byte, base uint32) {
 		copy(dst, text)
-		for i := len(text); i < table; i++ {
-			dst[i] = 0xcc
-		}
-		for _, at := range l.tables {
-			binary.LittleEndian.PutUint32(dst[at:], base+uint32(table))
-		}
+		exec.FillTraps(dst[len(text):table])
+		a.link(dst, base, base+uint32(table))
 		for i, target := range p.JumpTable {
 			var address uint64 // 0 where it leads nowhere, which the code looks for
 			if target != pvm.NoTarget {
-				address = uint64(base) + uint64(l.labels[target])
+				address = uint64(base) + uint64(s.labels[target])
 			}
 			binary.LittleEndian.PutUint64(dst[table+8*i:], address)
 		}

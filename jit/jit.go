@@ -40,11 +40,7 @@ func New(fallback pvm.Engine, o Options) (*Engine, error) {
 	e := &Engine{fallback: fallback}
 	e.cache.init(o.CacheBytes)
 	e.spaces.init(o.Spaces)
-	how := &lowerings
-	if o.Sabotage > 0 {
-		how = sabotaged(o.Sabotage)
-	}
-	e.lowerers.New = func() any { return &lowerer{how: how} }
+	e.lowerers.New = func() any { return newAssembler(o.Sabotage) }
 	return e, nil
 }
 
@@ -65,16 +61,16 @@ func (e *Engine) Compile(p *pvm.Program) (pvm.Code, error) {
 
 // recompile makes machine code of a program.
 func (e *Engine) recompile(p *pvm.Program) (*code, error) {
-	l := e.lowerers.Get().(*lowerer)
-	defer e.lowerers.Put(l)
-	if err := l.lower(p); err != nil {
+	a := e.lowerers.Get().(assembler)
+	defer e.lowerers.Put(a)
+	if err := lower(a, p); err != nil {
 		return nil, err
 	}
-	c, err := l.publish(p)
+	c, err := publish(a, p)
 	if err != nil {
 		return nil, err
 	}
-	l.labels, l.insts = nil, nil
+	a.common().labels, a.common().insts = nil, nil
 	c.fallback = newFallback(e.fallback, p)
 	runtime.AddCleanup(c, func(native *exec.Code) { native.Free() }, c.native)
 	return c, nil

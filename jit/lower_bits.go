@@ -47,15 +47,6 @@ func lowerAndInv(l *lowerer, in *pvm.Inst, _ uint32) {
 	l.wroteKnown(d, known)
 }
 
-// wroteKnown notes a write of all of d, sign-extended or not.
-func (l *lowerer) wroteKnown(d amd64.Reg, signed bool) {
-	if signed {
-		l.wroteSigned(d)
-	} else {
-		l.wrote64(d)
-	}
-}
-
 func lowerOrInv(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
 	known := l.signed(a) && l.signed(b)

@@ -17,7 +17,7 @@ import (
 func lowered(tb testing.TB, p *pvm.Program) *lowerer {
 	tb.Helper()
 	l := &lowerer{how: &lowerings}
-	if err := l.lower(p); err != nil {
+	if err := lower(l, p); err != nil {
 		tb.Fatal(err)
 	}
 	l.gasStubs()
@@ -108,10 +108,10 @@ func TestNeverWritableAndExecutable(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := &lowerer{how: &lowerings}
-		if err := l.lower(p); err != nil {
+		if err := lower(l, p); err != nil {
 			t.Fatal(err)
 		}
-		c, err := l.publish(p)
+		c, err := publish(l, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func TestHostilePrograms(t *testing.T) {
 	const size = 400_000
 	for name, unit := range hostileUnits {
 		l := &lowerer{how: &lowerings}
-		err := l.lower(hostile(t, unit, size))
+		err := lower(l, hostile(t, unit, size))
 		t.Logf("%s: %d octets, %d sites, %v", name, l.a.Len(), len(l.sites), err)
 		if l.a.Len() > maxOutput(size)+maxLowered {
 			t.Errorf("%s: %d octets of code for %d", name, l.a.Len(), size)
@@ -198,7 +198,7 @@ func BenchmarkHostile(b *testing.B) {
 			l := &lowerer{how: &lowerings}
 			b.SetBytes(4_000_000)
 			for b.Loop() {
-				_ = l.lower(p)
+				_ = lower(l, p)
 			}
 		})
 	}

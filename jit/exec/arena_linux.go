@@ -93,10 +93,7 @@ func Publish(size int, fill func(code []byte, base uint32)) (*Code, error) {
 		return nil, fmt.Errorf("make code writable: %w", err)
 	}
 	fill(code[:size], uint32(s.from))
-	tail := code[size:]
-	for i := range tail {
-		tail[i] = 0xcc
-	}
+	FillTraps(code[size:])
 	if err := unix.Mprotect(code, unix.PROT_READ|unix.PROT_EXEC); err != nil {
 		codeArena.give(s)
 		return nil, fmt.Errorf("make code executable: %w", err)
