@@ -144,7 +144,9 @@ func (a *away) get(f *fault) *content {
 		f.note(&RecordError{a.id, err})
 		return nil
 	}
-	a.pages.keep(a, c)
+	if a.content.CompareAndSwap(nil, c) {
+		a.pages.keep(a, c)
+	}
 	return c
 }
 
@@ -170,14 +172,11 @@ func (a *away) load() (*content, error) {
 	return &content{top: top, cost: recordCost + pageCost*int64(len(record))}, nil
 }
 
-// keep puts what was read or written into the cache, and drops what was not used lately if it is full.
+// keep counts what was read or written as part of the cache, and drops what was not used lately if it is full.
 func (p *Pages) keep(a *away, c *content) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a.used.Store(true)
-	if !a.content.CompareAndSwap(nil, c) {
-		return
-	}
 	p.ring = append(p.ring, a)
 	p.used += c.cost
 	for p.used > p.limit && len(p.ring) > 0 {

@@ -34,11 +34,13 @@ func (r records) put(id uint64, record []byte) error {
 // write writes t and forgets what is in memory of it every other time.
 func (r records) write(t *testing.T, p *Pages, trie *Trie, next *uint64, forget bool) *Trie {
 	t.Helper()
-	post, n, err := p.Write(trie, *next, r.put)
+	written, err := p.Write(trie, *next, r.put)
 	if err != nil {
 		t.Fatal(err)
 	}
-	*next = n
+	written.Readable()
+	post := written.Trie
+	*next = written.Next
 	if post.Root() != trie.Root() {
 		t.Fatalf("writing made root %s of %s", post.Root(), trie.Root())
 	}
@@ -193,10 +195,11 @@ func TestBadRecords(t *testing.T) {
 	for round := range 300 {
 		source, next := records{}, uint64(1)
 		pages := NewPages(source, 1<<20)
-		stored, _, err := pages.Write(New(slices.Clone(entries)), next, source.put)
+		written, err := pages.Write(New(slices.Clone(entries)), next, source.put)
 		if err != nil {
 			t.Fatal(err)
 		}
+		stored := written.Trie
 		id := 1 + rng.Uint64N(uint64(len(source)))
 		if round%5 == 0 {
 			delete(source, id)
@@ -219,7 +222,7 @@ func TestBadRecords(t *testing.T) {
 func FuzzPage(f *testing.F) {
 	source := records{}
 	pages := NewPages(source, 1<<20)
-	if _, _, err := pages.Write(New(randomEntries(50, 9)), 1, source.put); err != nil {
+	if _, err := pages.Write(New(randomEntries(50, 9)), 1, source.put); err != nil {
 		f.Fatal(err)
 	}
 	for _, record := range source {

@@ -39,10 +39,32 @@ func (t *Trie) Top() uint64 {
 	return t.top.away.id
 }
 
+// Written is a trie of which Write has made records.
+type Written struct {
+	Trie *Trie  // the trie as Pages keeps it
+	Next uint64 // the next free number of a record
+
+	pages *Pages
+	fresh []fresh
+}
+
+// fresh is what was written and stays in memory at least until it can be read.
+type fresh struct {
+	away    *away
+	content *content
+}
+
+// Readable tells that the Source has the records now. They stay in the cache as if they had just been read.
+func (w *Written) Readable() {
+	for _, f := range w.fresh {
+		w.pages.keep(f.away, f.content)
+	}
+	w.fresh = nil
+}
+
 // Write gives to put all pages and values of a trie that p does not have yet, as records with the numbers next and
-// following, and gives the same trie as p keeps it, with what was written in the cache, and the next free number.
-// The octets given to put change after it returns.
-func (p *Pages) Write(t *Trie, next uint64, put func(id uint64, record []byte) error) (*Trie, uint64, error) {
+// following. The octets given to put change after it returns. Who has stored the records must call Readable.
+func (p *Pages) Write(t *Trie, next uint64, put func(id uint64, record []byte) error) (*Written, error) {
 	w := writer{pages: p, fault: t.fault, next: next, put: put}
 	top := w.node(t.top)
 	if top != nil && (top.away == nil || top.away.pages != p) {
@@ -52,16 +74,13 @@ func (p *Pages) Write(t *Trie, next uint64, put func(id uint64, record []byte) e
 		w.err = err
 	}
 	if w.err != nil {
-		return nil, 0, w.err
+		return nil, w.err
 	}
 	post := &Trie{top: top, fault: t.fault}
 	if post.fault == nil {
 		post.fault = new(fault)
 	}
-	for _, f := range w.fresh {
-		p.keep(f.away, f.content)
-	}
-	return post, w.next, nil
+	return &Written{Trie: post, Next: w.next, pages: p, fresh: w.fresh}, nil
 }
 
 type writer struct {
@@ -72,12 +91,6 @@ type writer struct {
 	buf   []byte
 	err   error
 	fresh []fresh
-}
-
-// fresh is what was written, and goes to the cache once all is.
-type fresh struct {
-	away    *away
-	content *content
 }
 
 // node appends the encoding of n and gives the node to put in its place.
@@ -155,6 +168,7 @@ func (w *writer) record(a *away, octets []byte, c *content) *away {
 	if w.err == nil {
 		w.err = w.put(a.id, octets)
 	}
+	a.content.Store(c)
 	w.fresh = append(w.fresh, fresh{a, c})
 	return a
 }
