@@ -79,7 +79,7 @@ func NewDrive(o DriveOptions) *Drive {
 	return &Drive{opts: o, genesis: make(map[string][]byte), report: Report{Families: []*Family{}}}
 }
 
-// Report ends the last session and gives what came of all.
+// Report closes the connection and gives what came of all.
 func (d *Drive) Report() *Report {
 	d.Close()
 	d.report.Stats = Stats{}
@@ -245,7 +245,7 @@ func (d *Drive) initialize(path string, header *block.Header, after *trace.RawSt
 	return nil
 }
 
-// step sends a block, or begins a chain after it if its parent was not imported in this session: a parent that is in no
+// step sends a block, or begins a chain after it if its parent was not imported before: a parent that is in no
 // file has no header that an Initialize could name.
 func (d *Drive) step(path string, data []byte) error {
 	step, err := trace.DecodeStep(data, d.opts.Params)
@@ -328,7 +328,7 @@ func (d *Drive) sendRecorded(path string, data []byte) (err error) {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if d.request.Kind == KindPeerInfo {
-		return nil // this session has had its own
+		return nil // the handshake is over
 	}
 	want := map[Kind]Kind{KindInitialize: KindStateRoot, KindImportBlock: KindStateRoot, KindGetState: KindState}[d.request.Kind]
 	answer, took, err := d.client.ask(d.request, want)

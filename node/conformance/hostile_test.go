@@ -35,6 +35,29 @@ func endsEmpty(t *testing.T, c net.Conn) {
 	}
 }
 
+// hostile are messages that end a session at once, or when patience does.
+var hostile = []struct {
+	name   string
+	greets bool
+	send   []byte
+}{
+	{"message without octets", false, frame(nil)},
+	{"4 GiB announced", false, []byte{0xff, 0xff, 0xff, 0xff, 1, 2, 3}},
+	{"4 GiB announced later", true, []byte{0xff, 0xff, 0xff, 0xff, 1, 2, 3}},
+	{"most of what is allowed announced", true, binary.LittleEndian.AppendUint32(nil, MaxMessage)},
+	{"unknown message", true, frame([]byte{9})},
+	{"message of a target", true, frame((&Message{Kind: KindStateRoot}).AppendTo(nil))},
+	{"second handshake", true, frame(greeting)},
+	{"no handshake", false, frame((&Message{Kind: KindGetState}).AppendTo(nil))},
+	{"block before a state", true, frame([]byte{3, 1, 2, 3})},
+	{"request before a state", true, frame((&Message{Kind: KindGetState}).AppendTo(nil))},
+	{"another protocol", false, frame([]byte{0, 2, 0, 0, 0, 0, 0, 7, 2, 0, 0, 0, 0})},
+	{"cut handshake", false, frame(greeting[:5])},
+	{"entries that are not there", true, frame(append(append([]byte{1}, make([]byte, 297)...), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff))},
+	{"end of a message missing", true, frame(make([]byte, 100))[:50]},
+	{"end of a length missing", true, []byte{1, 0}},
+}
+
 // TestHostileClients sends what no fuzzer would. Each session ends, and the next is served.
 func TestHostileClients(t *testing.T) {
 	socket := startTarget(t, engine.Auto, 300*time.Millisecond)
@@ -55,27 +78,7 @@ func TestHostileClients(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, tc := range []struct {
-		name   string
-		greets bool
-		send   []byte
-	}{
-		{"message without octets", false, frame(nil)},
-		{"4 GiB announced", false, []byte{0xff, 0xff, 0xff, 0xff, 1, 2, 3}},
-		{"4 GiB announced later", true, []byte{0xff, 0xff, 0xff, 0xff, 1, 2, 3}},
-		{"most of what is allowed announced", true, binary.LittleEndian.AppendUint32(nil, MaxMessage)},
-		{"unknown message", true, frame([]byte{9})},
-		{"message of a target", true, frame((&Message{Kind: KindStateRoot}).AppendTo(nil))},
-		{"second handshake", true, frame(greeting)},
-		{"no handshake", false, frame((&Message{Kind: KindGetState}).AppendTo(nil))},
-		{"block before a state", true, frame([]byte{3, 1, 2, 3})},
-		{"request before a state", true, frame((&Message{Kind: KindGetState}).AppendTo(nil))},
-		{"another protocol", false, frame([]byte{0, 2, 0, 0, 0, 0, 0, 7, 2, 0, 0, 0, 0})},
-		{"cut handshake", false, frame(greeting[:5])},
-		{"entries that are not there", true, frame(append(append([]byte{1}, make([]byte, 297)...), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff))},
-		{"end of a message missing", true, frame(make([]byte, 100))[:50]},
-		{"end of a length missing", true, []byte{1, 0}},
-	} {
+	for _, tc := range hostile {
 		t.Run(tc.name, func(t *testing.T) {
 			c := rawConn(t, socket)
 			if tc.greets {
@@ -159,7 +162,7 @@ func TestHalfClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	var answers []*Message
 	for {
 		octets, err := conn.Receive()
@@ -236,7 +239,7 @@ func TestPipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.Send(&Message{Kind: KindPeerInfo, PeerInfo: PeerInfo{Protocol: ProtocolVersion}}); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func replaySession(t *testing.T, socket, suite string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	var answer []byte
 	compared := 0
 	for f := range vectors.Files(t, suite, ".bin") {
