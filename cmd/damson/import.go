@@ -21,6 +21,7 @@ import (
 type importFlags struct {
 	spec, engine, verify, profile, genesis string
 	json, serviceLogs                      bool
+	store                                  storeFlags
 }
 
 func importCommand() *cobra.Command {
@@ -34,10 +35,14 @@ A PATH is a folder of trace steps (.bin), one step, or an archive of either (.ta
 official JAM test vectors. With --genesis, a PATH holds encoded blocks one after another.
 Without a PATH it imports a small chain that comes with the program.
 
+With --data-path, blocks and states are kept on disk, and blocks that are there already are compared but not
+executed again: an import that was stopped, in whatever way, goes on where it was.
+
 The exit status is 0 only if every good block was imported with the state expected and every bad one refused.`,
 		Example: `  damson import
   damson import --verify root traces/storage.tar.zst
-  damson import --genesis genesis.bin blocks.bin --json`,
+  damson import --genesis genesis.bin blocks.bin --json
+  damson import --data-path chain --genesis genesis.bin blocks.bin`,
 		RunE: func(cmd *cobra.Command, paths []string) error { return runImport(cmd, &f, paths) },
 	}
 	flags := cmd.Flags()
@@ -48,6 +53,7 @@ The exit status is 0 only if every good block was imported with the state expect
 	flags.StringVar(&f.profile, "profile", "", "write a profile for go tool pprof or trace: `KIND=FILE` with KIND cpu, mem or trace")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object in place of the table")
 	flags.BoolVar(&f.serviceLogs, "service-logs", false, "log what services say by the host call log (JIP-1) to stderr")
+	f.store.register(flags)
 	return cmd
 }
 
@@ -74,8 +80,14 @@ func runImport(cmd *cobra.Command, f *importFlags, paths []string) (err error) {
 	if err != nil {
 		return err
 	}
+	chain, err := f.store.open(params)
+	if err != nil {
+		return err
+	}
 	bar := newProgress(cmd.ErrOrStderr(), !f.json)
-	replaying := replay.Options{Params: params, Importer: im, RootOnly: f.verify == "root", Progress: bar.step}
+	replaying := replay.Options{
+		Params: params, Importer: im, Store: chain, RootOnly: f.verify == "root", Progress: bar.step,
+	}
 	if len(paths) == 0 {
 		replaying.Refusal = ownRefusal()
 		if !f.json {
@@ -89,6 +101,9 @@ func runImport(cmd *cobra.Command, f *importFlags, paths []string) (err error) {
 	}
 	start := time.Now()
 	err = importPaths(r, f, paths)
+	if chain != nil {
+		err = errors.Join(err, chain.Close()) // what is reported is on disk
+	}
 	took := time.Since(start)
 	bar.finish()
 	if stopErr := stop(); err == nil {

@@ -21,7 +21,7 @@ func (r *Replay) Genesis(path string) error {
 	if err != nil {
 		return err
 	}
-	r.chain = importer.NewChain(r.opts.Importer)
+	r.chain = importer.NewStoredChain(r.opts.Importer, r.opts.Store)
 	return r.genesis(path, data)
 }
 
@@ -34,8 +34,7 @@ func (r *Replay) genesis(path string, data []byte) error {
 	if err != nil {
 		return fileError(path, err)
 	}
-	r.chain.Put(g.Header.Hash(), s)
-	return nil
+	return r.chain.Put(g.Header.Hash(), s)
 }
 
 // Blocks imports the blocks that stand one after another in a file, or in the members of an archive. All must be good.

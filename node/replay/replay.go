@@ -19,12 +19,14 @@ import (
 	"damson/node/importer"
 	"damson/node/trace"
 	"damson/state"
+	"damson/state/store"
 )
 
 // Options configures New.
 type Options struct {
 	Params   *protocol.Params
 	Importer *importer.Importer
+	Store    *store.Store      // where blocks are kept, and taken from in place of executing them again; may be nil
 	RootOnly bool              // compare roots, not every entry
 	Progress func(path string) // called before each step; may be nil
 
@@ -43,7 +45,7 @@ type Replay struct {
 
 // New makes a Replay.
 func New(o Options) *Replay {
-	return &Replay{opts: o, chain: importer.NewChain(o.Importer), summary: Summary{Failures: []Failure{}}}
+	return &Replay{opts: o, chain: importer.NewStoredChain(o.Importer, o.Store), summary: Summary{Failures: []Failure{}}}
 }
 
 // Summary gives what was done so far.
@@ -95,7 +97,7 @@ func (r *Replay) File(path string, data []byte) error {
 		return nil
 	}
 	if family := filepath.Dir(path); family != r.family {
-		r.family, r.chain = family, importer.NewChain(r.opts.Importer)
+		r.family, r.chain = family, importer.NewStoredChain(r.opts.Importer, r.opts.Store)
 	}
 	if filepath.Base(path) == "genesis.bin" {
 		return r.genesis(path, data)
@@ -143,7 +145,10 @@ func (r *Replay) begin(path string, step *trace.Step) error {
 	if err := v.Decode(step.Block, r.opts.Params); err != nil {
 		return fileError(path, err)
 	}
-	known, ok := r.chain.State(v.Header.Parent)
+	known, ok, err := r.chain.State(v.Header.Parent)
+	if err != nil {
+		return err
+	}
 	ok = ok && known.Root() == step.Pre.Root
 	if ok && r.opts.RootOnly {
 		return nil
@@ -153,7 +158,7 @@ func (r *Replay) begin(path string, step *trace.Step) error {
 		return fileError(path, fmt.Errorf("pre_state: %w", err))
 	}
 	if !ok {
-		r.chain.Put(v.Header.Parent, pre)
+		return r.chain.Put(v.Header.Parent, pre)
 	}
 	return nil
 }
