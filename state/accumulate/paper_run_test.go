@@ -19,6 +19,7 @@ import (
 	"damson/state"
 	"damson/state/invoke"
 	"damson/state/service"
+	"damson/state/trie"
 )
 
 // paperConstants are those of the tiny chain as fetch gives them, computed by hand of the formula.
@@ -104,6 +105,7 @@ type scenario struct {
 	*rand.Rand
 	block *paperBlock
 	state *paperState
+	trie  *trie.Trie    // δ of it
 	spare protocol.Hash // code that everybody has, to upgrade to
 }
 
@@ -113,9 +115,9 @@ func newScenario(seed uint64) *scenario {
 		slot: 1000, entropy: protocol.Hash{byte(seed), 1}, scripts: map[protocol.Hash]*script{}, counts: map[string]int{},
 	}
 	r.state = &paperState{
-		accounts: map[uint32]*paperAccount{}, staging: string(make([]byte, 336*6)), queues: []string{string(make([]byte, 2560)), string(make([]byte, 2560))},
+		accounts: map[uint32]*paperAccount{}, always: map[uint32]uint64{},
+		staging: string(make([]byte, 336*6)), queues: []string{string(make([]byte, 2560)), string(make([]byte, 2560))},
 		manager: r.service(), assigners: []uint32{r.service(), r.service()}, delegator: r.service(), registrar: r.service(),
-		always: map[uint32]uint64{},
 	}
 	for range r.IntN(3) {
 		r.state.always[r.service()] = uint64(r.IntN(3000))
@@ -138,6 +140,7 @@ func newScenario(seed uint64) *scenario {
 		a.balance = a.threshold() + uint64(r.IntN(3)*r.IntN(10000))
 	}
 	r.account(idle, 2).balance = 100000
+	r.trie = r.state.trie()
 	return r
 }
 
@@ -145,7 +148,9 @@ func (r *scenario) service() uint32 { return runners[r.IntN(len(runners))] }
 
 // account has the requests for some of the blobs in any of their stages.
 func (r *scenario) account(id uint32, requests int) *paperAccount {
-	a := &paperAccount{storage: map[string]string{}, preimages: map[protocol.Hash]string{}, requests: map[paperRequest][]uint32{}, created: 2, parent: 1}
+	a := &paperAccount{
+		storage: map[string]string{}, preimages: map[protocol.Hash]string{}, requests: map[paperRequest][]uint32{}, created: 2, parent: 1,
+	}
 	r.state.accounts[id] = a
 	if requests == 0 {
 		requests = 2 + r.IntN(5)
@@ -182,7 +187,7 @@ func (r *scenario) requestOf(id uint32) uint64 {
 
 // guest makes a script and gives its code.
 func (r *scenario) guest(calls int) string {
-	s := &script{traps: r.IntN(4) == 0, at: outAt, size: uint64([]int{0, 31, 32, 32, 5000}[r.IntN(5)]), data: make([]byte, pvm.PageSize)}
+	s := &script{traps: r.IntN(4) == 0, at: outAt, size: pick(r, 0, 31, 32, 32, uint64(5000)), data: make([]byte, pvm.PageSize)}
 	at := func(addr int) []byte { return s.data[addr-dataAt:] }
 	for i, blob := range paperBlobs {
 		h := paperHash(blob)
@@ -215,7 +220,8 @@ func (r *scenario) guest(calls int) string {
 			s.calls = append(s.calls, scriptCall{18, [6]uint64{hashesAt, 1, 0, 0, 0, c.registers[0]}})
 		}
 	}
-	s.calls = append(s.calls, scriptCall{4, [6]uint64{keysAt + 4, 3, logAt, 1024}}, scriptCall{4, [6]uint64{keysAt + 7, 4, dataAt, pvm.PageSize}})
+	s.calls = append(s.calls, scriptCall{4, [6]uint64{keysAt + 4, 3, logAt, 1024}})
+	s.calls = append(s.calls, scriptCall{4, [6]uint64{keysAt + 7, 4, dataAt, pvm.PageSize}})
 	blob := string(s.preimage())
 	r.block.scripts[paperHash(blob)] = s
 	return blob
@@ -241,7 +247,9 @@ func (r *scenario) call() (c scriptCall) {
 	orSelf := pick(r, anyone, 1<<64-1)
 	out, from, most := outAt+n(2000), pick(r, 0, 0, n(50), 500), pick(r, 0, n(60), n(300), 1<<40)
 	key, keySize := keysAt+n(2), n(4)
-	numbers := []uint32{0, 1, 1, 2, 3, 3, 4, 4, 4, 5, 14, 15, 16, 17, 18, 18, 19, 20, 20, 20, 21, 21, 22, 22, 23, 23, 24, 24, 24, 25, 26, 26, 27, 100, 6, 12}
+	numbers := []uint32{
+		0, 1, 1, 2, 3, 3, 4, 4, 4, 5, 14, 15, 16, 17, 18, 18, 19, 20, 20, 20, 21, 21, 22, 22, 23, 23, 24, 24, 24, 25, 26, 26, 27, 100, 6, 12,
+	}
 	c.number = pick(r, numbers...)
 	switch c.number {
 	case 1:
@@ -286,7 +294,7 @@ func (r *scenario) reports() (list []*block.Report) {
 		x.Package.Hash, x.Package.ExportsRoot = protocol.Hash{2, byte(r.Uint32()), byte(r.Uint32())}, protocol.Hash{3, byte(r.IntN(9))}
 		for range 1 + r.IntN(4) {
 			d := block.Digest{
-				Service: protocol.ServiceID(pick(r, r.service(), r.service(), r.service(), r.service(), pick(r, removable...), idle, 99)),
+				Service:     protocol.ServiceID(pick(r, r.service(), r.service(), r.service(), r.service(), pick(r, removable...), idle, 99)),
 				PayloadHash: protocol.Hash{4, byte(r.IntN(9))}, AccumulateGas: protocol.Gas(pick(r, 100, r.IntN(1500), 3000, 8000, 10_000_000)),
 			}
 			if d.Result.Outcome = block.Outcome(r.IntN(2) * r.IntN(7)); d.Result.Outcome == block.OutcomeOK {
@@ -350,7 +358,7 @@ func (r *scenario) compare(t *testing.T, p *protocol.Params, invoker *invoke.Inv
 	t.Helper()
 	reports, given := r.reports(), r.preimages()
 	base := r.state.entries()
-	accounts := service.New(base)
+	accounts := service.New(r.trie)
 	in := &Input{
 		Prior: protocol.Slot(r.block.slot - 1), Slot: protocol.Slot(r.block.slot), Entropy: r.block.entropy, Available: reports,
 		Ready: make(state.Ready, p.EpochLength), Accumulated: make(state.Accumulated, p.EpochLength),
@@ -385,7 +393,21 @@ func (r *scenario) compare(t *testing.T, p *protocol.Params, invoker *invoke.Inv
 		})
 	}
 	vectors.Equal(t, "S", fmt.Sprint(got.Activity), fmt.Sprint(wantActivity))
-	r.state = want
+	var changes []trie.Change
+	for key, value := range accounts.Changes() {
+		changes = append(changes, trie.Change{Key: key, Value: value})
+	}
+	r.trie, r.state = r.trie.Apply(changes), want
+	vectors.Equal(t, "state root", r.trie.Root(), r.state.trie().Root())
+}
+
+// trie holds δ.
+func (s *paperState) trie() *trie.Trie {
+	var list []trie.Change
+	for key, value := range s.entries() {
+		list = append(list, trie.Change{Key: key, Value: value})
+	}
+	return trie.New(list)
 }
 
 func (s *paperState) privileges() *state.Privileges {

@@ -127,7 +127,9 @@ type paperYield struct {
 }
 
 // sequence is Δ+. GP eq:accseq.
-func (b *paperBlock) sequence(g uint64, t []paperTransfer, r []*block.Report, e *paperState, f map[uint32]uint64) (int, *paperState, map[paperYield]bool, []paperUse) {
+func (b *paperBlock) sequence(
+	g uint64, t []paperTransfer, r []*block.Report, e *paperState, f map[uint32]uint64,
+) (int, *paperState, map[paperYield]bool, []paperUse) {
 	i := 0
 	for n := range len(r) + 1 {
 		sum := uint64(0)
@@ -158,19 +160,9 @@ func (b *paperBlock) sequence(g uint64, t []paperTransfer, r []*block.Report, e 
 }
 
 // parallel is Δ*. GP eq:accpar.
-func (b *paperBlock) parallel(e *paperState, t []paperTransfer, r []*block.Report, f map[uint32]uint64) (*paperState, []paperTransfer, map[paperYield]bool, []paperUse) {
-	in := map[uint32]bool{}
-	for _, report := range r {
-		for _, d := range report.Digests {
-			in[uint32(d.Service)] = true
-		}
-	}
-	for s := range f {
-		in[s] = true
-	}
-	for _, x := range t {
-		in[x.dest] = true
-	}
+func (b *paperBlock) parallel(
+	e *paperState, t []paperTransfer, r []*block.Report, f map[uint32]uint64,
+) (*paperState, []paperTransfer, map[paperYield]bool, []paperUse) {
 	known := map[uint32]*paperOutput{}
 	acc := func(s uint32) *paperOutput {
 		if known[s] == nil {
@@ -187,7 +179,7 @@ func (b *paperBlock) parallel(e *paperState, t []paperTransfer, r []*block.Repor
 		post.accounts[s] = a.clone()
 	}
 	var removed []uint32
-	for _, s := range slices.Sorted(maps.Keys(in)) {
+	for _, s := range busy(t, r, f) {
 		out := acc(s)
 		used = append(used, paperUse{s, out.gas})
 		made = append(made, out.transfers...)
@@ -228,6 +220,23 @@ func (b *paperBlock) parallel(e *paperState, t []paperTransfer, r []*block.Repor
 	post.staging = acc(e.delegator).state.staging
 	b.provide(post.accounts, provisions)
 	return post.clone(), made, yields, used
+}
+
+// busy is s of GP eq:accpar, in order.
+func busy(t []paperTransfer, r []*block.Report, f map[uint32]uint64) []uint32 {
+	in := map[uint32]bool{}
+	for _, report := range r {
+		for _, d := range report.Digests {
+			in[uint32(d.Service)] = true
+		}
+	}
+	for s := range f {
+		in[s] = true
+	}
+	for _, x := range t {
+		in[x.dest] = true
+	}
+	return slices.Sorted(maps.Keys(in))
 }
 
 // provide is I, and providable is Y. GP §12.2.
@@ -290,7 +299,7 @@ func (b *paperBlock) one(e *paperState, t []paperTransfer, r []*block.Report, f 
 	return b.invoke(e, s, g, inputs, sum)
 }
 
-// paperNatural is E of a natural number. GP eq:encodenatural.
+// paperNatural is E of a natural number. GP §C.1.2.
 func paperNatural(x uint64) []byte {
 	if x == 0 {
 		return []byte{0}
@@ -308,7 +317,9 @@ func paperNatural(x uint64) []byte {
 }
 
 // transition is GP §12.3 and §12.4 for reports that wait for nothing.
-func (b *paperBlock) transition(e *paperState, reports []*block.Report, preimages []paperProvision) (*paperState, []paperYield, map[uint32][2]uint64) {
+func (b *paperBlock) transition(
+	e *paperState, reports []*block.Report, preimages []paperProvision,
+) (*paperState, []paperYield, map[uint32][2]uint64) {
 	g := uint64(10_000_000 * 2)
 	for _, x := range e.always {
 		g += x
