@@ -10,6 +10,7 @@ import (
 
 	"damson/internal/nodiff"
 	"damson/internal/pvm"
+	"damson/internal/vectors"
 	"damson/jit/exec"
 )
 
@@ -30,6 +31,9 @@ func TestMemoryOperands(t *testing.T) {
 	n := uint64(20_000)
 	if testing.Short() {
 		n = 1000
+	}
+	if vectors.Thorough() {
+		n = 100_000
 	}
 	for seed := range n {
 		p, err := pvm.Decode(nodiff.Generate(seed).Case().Blob)

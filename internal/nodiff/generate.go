@@ -138,7 +138,7 @@ func (g generator) inst() {
 	case in.Op == pvm.JumpInd || in.Op == pvm.LoadImmJumpInd:
 		if !g.chance(20) { // a good address, if there are so many
 			at := uint64(2 + 2*g.below(4))
-			if g.chance(8) {
+			if g.chance(3) {
 				at = pvm.HaltAddress
 			}
 			base := in.A

@@ -104,13 +104,6 @@ func Parse(text string) (*Case, error) {
 	return c, nil
 }
 
-// Tally counts what the cases of a test came to.
-type Tally struct {
-	Cases, Insts int64
-	Exits        [pvm.HostCall + 1]int64
-	Opcodes      [256]int64 // executed, as far as the straight way from an exit back tells
-}
-
 // Pair is two engines to be compared, with memories that are used again and again.
 type Pair struct {
 	subject, reference pvm.Engine
@@ -155,10 +148,14 @@ func (p *Pair) CheckProgram(program *pvm.Program, c *Case) *Difference {
 	rng = random(c.Seed)
 	c.layOut(p.twin, rng)
 	p.Tally.Cases++
+	run := reference.Run
+	if s, ok := reference.(pvm.Stepper); ok && p.Tally.Cases%countEach == 0 {
+		run = func(m *pvm.Machine) pvm.Exit { return p.Tally.counted(program, s, m) }
+	}
 	for n := 0; ; n++ {
 		gas := b.Gas
 		got := Outcome{subject.Run(a), *a}
-		want := Outcome{reference.Run(b), *b}
+		want := Outcome{run(b), *b}
 		got.Machine.Mem, want.Machine.Mem = nil, nil
 		var page uint32
 		differs := false

@@ -6,16 +6,17 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"damson/bench/programs"
 	"damson/internal/engine"
 	"damson/internal/pvm"
+	"damson/internal/vectors"
 	"damson/interp"
 	"damson/jit"
 )
 
 var (
-	count  = flag.Int("nodiff.n", 20_000, "programs to generate")
 	update = flag.Bool("update", false, "write failing cases to testdata")
 	seed   = flag.Uint64("nodiff.seed", 1, "first seed")
 )
@@ -33,21 +34,24 @@ func pair(tb testing.TB) *Pair {
 }
 
 func TestGenerated(t *testing.T) {
-	p := pair(t)
-	n := *count
-	if testing.Short() {
-		n = min(n, 2000)
+	sum := sideBySide(t, func(p *Pair, seed uint64) error {
+		program := Generate(seed)
+		d := p.Check(program.Case())
+		if d == nil {
+			return nil
+		}
+		c := Minimise(program, func(c *Case) bool { return p.Check(c) != nil }).Case()
+		keep(t, fmt.Sprintf("generated-%d", seed), c)
+		return fmt.Errorf("%w\nsmallest:\n%v%v\n%s", d, c, p.Check(c), List(c.Blob))
+	})
+	if rarest, least := sum.Rarest(); sum.Cases >= fullSize && least < leastOfAnOpcode {
+		t.Errorf("opcode %v was executed %d times only, want %d", rarest, least, leastOfAnOpcode)
 	}
-	for i := range uint64(n) {
-		program := Generate(*seed + i)
-		if d := p.Check(program.Case()); d != nil {
-			small := Minimise(program, func(c *Case) bool { return p.Check(c) != nil })
-			c := small.Case()
-			keep(t, fmt.Sprintf("generated-%d", *seed+i), c)
-			t.Fatalf("seed %d: %v\nsmallest:\n%v%v\n%s", *seed+i, d, c, p.Check(c), List(c.Blob))
+	for r := range sum.Exits {
+		if share := sum.Share(pvm.Reason(r)); share < leastOfAnExit {
+			t.Errorf("%.2f %% of the runs ended with %v, want %.0f", 100*share, pvm.Reason(r), 100*leastOfAnExit)
 		}
 	}
-	report(t, p)
 }
 
 // workloads are the code blobs of the benchmark's programs, the large one excepted.
@@ -70,18 +74,14 @@ func workloads(tb testing.TB) (blobs [][]byte) {
 }
 
 func TestMutated(t *testing.T) {
-	p, blobs := pair(t), workloads(t)
-	n := *count
-	if testing.Short() {
-		n = min(n, 2000)
-	}
-	for i := range uint64(n) {
-		c := Mutate(blobs[i%uint64(len(blobs))], *seed+i)
-		if d := p.Check(c); d != nil {
-			t.Fatalf("seed %d: %v\n%v\n%s", *seed+i, d, c, List(c.Blob))
-		}
-	}
-	report(t, p)
+	blobs := workloads(t)
+	sideBySide(t, func(p *Pair, seed uint64) error {
+		return difference(p, Mutate(blobs[seed%uint64(len(blobs))], seed))
+	})
+}
+
+func TestRaw(t *testing.T) {
+	sideBySide(t, func(p *Pair, seed uint64) error { return difference(p, Raw(seed)) })
 }
 
 func FuzzGenerated(f *testing.F) {
@@ -164,58 +164,35 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestSabotage plants mistakes in the recompiler, one at a time, and wants each to be found.
+// TestSabotage plants mistakes in the recompiler, one at a time, and wants each to be found within a minute.
 func TestSabotage(t *testing.T) {
 	pair(t)
+	slowest := time.Duration(0)
 	for n := 1; n <= jit.Sabotages; n++ {
 		e, _, err := engine.New(engine.JIT, jit.Options{CacheBytes: 1 << 20, Sabotage: n})
 		if err != nil {
 			t.Fatal(err)
 		}
 		p := NewPair(e, interp.New())
-		found := -1
-		for i := 0; i < 50_000 && found < 0; i++ {
-			if broken(p, Generate(*seed+uint64(i)).Case()) {
-				found = i
+		start := time.Now()
+		for i := uint64(0); ; i++ {
+			took := time.Since(start)
+			slowest = max(slowest, took)
+			if broken(p, Generate(*seed+i).Case()) {
+				t.Logf("mistake %d: program %d, %v", n, i, took)
+				break
+			}
+			if took > time.Minute {
+				t.Errorf("mistake %d was not found in %d programs", n, i)
+				break
 			}
 		}
-		if found < 0 {
-			t.Errorf("mistake %d was not found in 50,000 programs", n)
-		} else {
-			t.Logf("mistake %d: program %d", n, found)
-		}
 	}
+	vectors.Figure(t, "sabotage", "%d mistakes, the slowest found in %v", jit.Sabotages, slowest.Round(time.Millisecond))
 }
 
 // broken reports whether the engines differ on a case, or the recompiler finds its own mistake.
 func broken(p *Pair, c *Case) (found bool) {
 	defer func() { found = found || recover() != nil }()
 	return p.Check(c) != nil
-}
-
-func report(t *testing.T, p *Pair) {
-	t.Helper()
-	total := int64(0)
-	for _, n := range p.Tally.Exits {
-		total += n
-	}
-	t.Logf("%d cases, %d instructions", p.Tally.Cases, p.Tally.Insts)
-	for r, n := range p.Tally.Exits {
-		t.Logf("%v: %.1f %%", pvm.Reason(r), 100*float64(n)/float64(total))
-	}
-}
-
-func TestRaw(t *testing.T) {
-	p := pair(t)
-	n := *count
-	if testing.Short() {
-		n = min(n, 2000)
-	}
-	for i := range uint64(n) {
-		c := Raw(*seed + i)
-		if d := p.Check(c); d != nil {
-			t.Fatalf("seed %d: %v\n%v\n%s", *seed+i, d, c, List(c.Blob))
-		}
-	}
-	report(t, p)
 }
