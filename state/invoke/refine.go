@@ -42,12 +42,12 @@ func (v *Invoker) Refine(in *RefineInput) (*RefineOutput, error) {
 	c := &refinement{in: in, item: &p.Items[in.Item], accounts: service.New(in.State)}
 	defer c.machines.release()
 	blob := c.accounts.Lookup(c.item.Service, p.Context.LookupAnchorSlot, c.item.CodeHash)
+	if len(blob) > v.params.MaxServiceCode {
+		return &RefineOutput{Result: block.Result{Outcome: block.OutcomeCodeTooBig}}, nil
+	}
 	code, ok := codeOf(blob)
 	if !ok {
 		return &RefineOutput{Result: block.Result{Outcome: block.OutcomeBadCode}}, nil
-	}
-	if len(blob) > v.params.MaxServiceCode {
-		return &RefineOutput{Result: block.Result{Outcome: block.OutcomeCodeTooBig}}, nil
 	}
 	r := &run{invoker: v, kind: refining, ref: c, pkg: &work{in: p, core: in.Core}}
 	args := c.arguments(r.pkg)

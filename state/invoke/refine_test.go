@@ -95,6 +95,7 @@ func TestRefineBadCode(t *testing.T) {
 		}, block.OutcomeBadCode},
 		"no code":    {func(in *RefineInput) { *in = *refineInput([]byte{9}) }, block.OutcomeBadCode},
 		"too big":    {func(in *RefineInput) { *in = *refineInput(make([]byte, 4_000_001)) }, block.OutcomeCodeTooBig},
+		"both":       {func(in *RefineInput) { *in = *refineInput(bytes.Repeat([]byte{255}, 4_000_001)) }, block.OutcomeCodeTooBig},
 		"no program": {func(in *RefineInput) { *in = *refineInput(make([]byte, 4_000_000)) }, block.OutcomePanic},
 	} {
 		t.Run(name, func(t *testing.T) {
