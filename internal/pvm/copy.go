@@ -1,6 +1,9 @@
 package pvm
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // content is what a page holds, whoever wrote it; &zeroPage if nobody did as far as that is known.
 func (m *Memory) content(page uint32) *Page {
@@ -13,58 +16,63 @@ func (m *Memory) content(page uint32) *Page {
 	return &zeroPage
 }
 
-// eachRun calls f for the runs of pages that have the same access, where there is any.
-func (m *Memory) eachRun(f func(first, count uint32, a Access)) {
-	first, run := uint32(0), None
-	end := func(page uint32) {
-		if run != None {
-			f(first, page-first, run)
-		}
-	}
-	for page := uint32(0); page < pages; page++ {
-		if l := m.top[page/leafPages]; l.shared && page%leafPages == 0 && l.access[0] == run {
-			page += leafPages - 1
-			continue
-		}
-		if a := m.Access(page); a != run {
-			end(page)
-			first, run = page, a
-		}
-	}
-	end(pages)
-}
-
-// CopyFrom makes m a copy of another memory: access, content and heap.
-func (m *Memory) CopyFrom(src *Memory) {
-	m.Reset()
-	src.eachRun(func(first, count uint32, a Access) {
-		m.Map(first, count, Write)
-		for page := first; page < first+count; page++ {
-			if p := src.content(page); p != &zeroPage && !bytes.Equal(p[:], zeroPage[:]) {
-				copy(m.pageToWrite(page)[:], p[:])
+// unlike yields the pages to which both memories, or one of them, give access, with the access in other.
+func (m *Memory) unlike(other *Memory) iter.Seq2[uint32, Access] {
+	return func(yield func(uint32, Access) bool) {
+		for n := range other.top {
+			x, y := m.top[n], other.top[n]
+			if x == y && x == shared[None] {
+				continue
+			}
+			for i, a := range &y.access {
+				if (a != None || m.top[n].access[i] != None) && !yield(uint32(n*leafPages+i), a) {
+					return
+				}
 			}
 		}
-		if a != Write {
-			m.Protect(first, count, a)
-		}
-	})
+	}
+}
+
+// CopyFrom makes m a copy of another memory: access, content and heap. It touches only what differs, so that to bring a
+// copy up to date costs little more than to compare.
+func (m *Memory) CopyFrom(src *Memory) {
+	m.loaded = nil
 	m.heap = src.heap
+	for page, a := range m.unlike(src) {
+		if a != m.Access(page) {
+			m.copyPage(page, a, src)
+			continue
+		}
+		if p, q := m.content(page), src.content(page); p == q || bytes.Equal(p[:], q[:]) {
+			continue
+		} else if a == Write {
+			copy(m.pageToWrite(page)[:], q[:])
+		} else {
+			m.copyPage(page, a, src)
+		}
+	}
+}
+
+// copyPage gives a page new access and content.
+func (m *Memory) copyPage(page uint32, a Access, src *Memory) {
+	if a == None {
+		m.Map(page, 1, None)
+		return
+	}
+	m.Map(page, 1, Write)
+	if p := src.content(page); p != &zeroPage && !bytes.Equal(p[:], zeroPage[:]) {
+		copy(m.pageToWrite(page)[:], p[:])
+	}
+	if a != Write {
+		m.Protect(page, 1, a)
+	}
 }
 
 // Differs finds the first page in whose access or content two memories differ.
 func (m *Memory) Differs(other *Memory) (page uint32, differs bool) {
-	for page := uint32(0); page < pages; page++ {
-		x, y := m.top[page/leafPages], other.top[page/leafPages]
-		if x == y && x.access[0] == None && page%leafPages == 0 {
-			page += leafPages - 1
-			continue
-		}
-		a := m.Access(page)
-		if a != other.Access(page) {
+	for page, a := range m.unlike(other) {
+		if a != m.Access(page) {
 			return page, true
-		}
-		if a == None {
-			continue
 		}
 		if p, q := m.content(page), other.content(page); p != q && !bytes.Equal(p[:], q[:]) {
 			return page, true
