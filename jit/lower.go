@@ -25,7 +25,7 @@ type lowerer struct {
 	halves[amd64.Reg]
 
 	a   amd64.Asm
-	how *[256]lowering
+	how *[256]lowering[*lowerer]
 
 	start int // where the code of this instruction begins
 
@@ -36,8 +36,8 @@ type lowerer struct {
 }
 
 // lowering says how to lower an opcode: a function, and what it should know.
-type lowering struct {
-	lower func(l *lowerer, in *pvm.Inst, arg uint32)
+type lowering[L assembler] struct {
+	lower func(l L, in *pvm.Inst, arg uint32)
 	arg   uint32
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // lowerings says how each opcode is lowered; what is not here is a trap. A test compares it with pvm.Ops.
-var lowerings = [256]lowering{
+var lowerings = [256]lowering[*lowerer]{
 	pvm.Trap:        {lowerInterpret, 0},
 	pvm.Fallthrough: {lowerFallthrough, 0},
 	pvm.Ecalli:      {lowerEcalli, 0},

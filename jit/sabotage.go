@@ -6,19 +6,19 @@ import (
 )
 
 // sabotages are wrong lowerings, to be planted one at a time by Options.Sabotage: tests of the tests must find each.
-var sabotages = [...]func(t *[256]lowering){
-	swap(pvm.BranchLtU, pvm.BranchLtS),
-	swap(pvm.BranchLeSImm, pvm.BranchLeUImm),
-	swap(pvm.LoadIndU16, pvm.LoadIndI16),
-	swap(pvm.LoadI32, pvm.LoadU32),
-	swap(pvm.Max, pvm.MaxU),
-	swap(pvm.CmovIz, pvm.CmovNz),
-	swap(pvm.ShloR32, pvm.SharR32),
-	swap(pvm.DivU64, pvm.DivS64),
-	swap(pvm.RotL32, pvm.RotR32),
-	swap(pvm.MulUpperSU, pvm.MulUpperSS),
-	swap(pvm.StoreIndU64, pvm.StoreIndU32),
-	swap(pvm.SetLtUImm, pvm.SetLtSImm),
+var sabotages = [...]func(t *[256]lowering[*lowerer]){
+	swap[*lowerer](pvm.BranchLtU, pvm.BranchLtS),
+	swap[*lowerer](pvm.BranchLeSImm, pvm.BranchLeUImm),
+	swap[*lowerer](pvm.LoadIndU16, pvm.LoadIndI16),
+	swap[*lowerer](pvm.LoadI32, pvm.LoadU32),
+	swap[*lowerer](pvm.Max, pvm.MaxU),
+	swap[*lowerer](pvm.CmovIz, pvm.CmovNz),
+	swap[*lowerer](pvm.ShloR32, pvm.SharR32),
+	swap[*lowerer](pvm.DivU64, pvm.DivS64),
+	swap[*lowerer](pvm.RotL32, pvm.RotR32),
+	swap[*lowerer](pvm.MulUpperSU, pvm.MulUpperSS),
+	swap[*lowerer](pvm.StoreIndU64, pvm.StoreIndU32),
+	swap[*lowerer](pvm.SetLtUImm, pvm.SetLtSImm),
 	// The sign extension of a result is forgotten.
 	after(pvm.Add32, func(l *lowerer, in *pvm.Inst) { l.wroteSigned(host(in.D)) }),
 	after(pvm.MulImm32, func(l *lowerer, in *pvm.Inst) { l.wroteSigned(host(in.A)) }),
@@ -44,15 +44,15 @@ var sabotages = [...]func(t *[256]lowering){
 }
 
 // swap makes each of two opcodes do what the other should.
-func swap(a, b pvm.Opcode) func(t *[256]lowering) {
-	return func(t *[256]lowering) { t[a], t[b] = t[b], t[a] }
+func swap[L assembler](a, b pvm.Opcode) func(t *[256]lowering[L]) {
+	return func(t *[256]lowering[L]) { t[a], t[b] = t[b], t[a] }
 }
 
 // after does something once an opcode was lowered.
-func after(op pvm.Opcode, f func(l *lowerer, in *pvm.Inst)) func(t *[256]lowering) {
-	return func(t *[256]lowering) {
+func after[L assembler](op pvm.Opcode, f func(l L, in *pvm.Inst)) func(t *[256]lowering[L]) {
+	return func(t *[256]lowering[L]) {
 		right := t[op]
-		t[op] = lowering{func(l *lowerer, in *pvm.Inst, arg uint32) {
+		t[op] = lowering[L]{func(l L, in *pvm.Inst, arg uint32) {
 			right.lower(l, in, arg)
 			f(l, in)
 		}, right.arg}
@@ -60,10 +60,10 @@ func after(op pvm.Opcode, f func(l *lowerer, in *pvm.Inst)) func(t *[256]lowerin
 }
 
 // before does something before an opcode is lowered.
-func before(op pvm.Opcode, f func(l *lowerer, in *pvm.Inst)) func(t *[256]lowering) {
-	return func(t *[256]lowering) {
+func before[L assembler](op pvm.Opcode, f func(l L, in *pvm.Inst)) func(t *[256]lowering[L]) {
+	return func(t *[256]lowering[L]) {
 		right := t[op]
-		t[op] = lowering{func(l *lowerer, in *pvm.Inst, arg uint32) {
+		t[op] = lowering[L]{func(l L, in *pvm.Inst, arg uint32) {
 			f(l, in)
 			right.lower(l, in, arg)
 		}, right.arg}
@@ -73,9 +73,12 @@ func before(op pvm.Opcode, f func(l *lowerer, in *pvm.Inst)) func(t *[256]loweri
 // Sabotages is how many wrong lowerings Options.Sabotage can plant.
 const Sabotages = len(sabotages)
 
-// sabotaged is the table of lowerings with mistake n, counted from 1.
-func sabotaged(n int) *[256]lowering {
-	t := lowerings
-	sabotages[n-1](&t)
+// sabotaged is a table of lowerings with mistake n, counted from 1; it is the right one for 0.
+func sabotaged[L assembler](right *[256]lowering[L], mistakes *[Sabotages]func(*[256]lowering[L]), n int) *[256]lowering[L] {
+	if n == 0 {
+		return right
+	}
+	t := *right
+	mistakes[n-1](&t)
 	return &t
 }

@@ -238,6 +238,7 @@ func TestBranches(t *testing.T) {
 	}
 	for r := range ZR {
 		expect(t, "br "+x(r), func(a *Asm) { a.Jump(r) })
+		expect(t, strings.TrimSuffix("ret "+x(r), " x30"), func(a *Asm) { a.Ret(r) })
 		for rel := -1 << 20; rel < 1<<20; rel += 4 * 9973 {
 			expect(t, "cbz "+x(r)+", "+relative(rel), func(a *Asm) { a.BZero(r, false, rel) })
 			expect(t, "cbnz "+x(r)+", "+relative(rel), func(a *Asm) { a.BZero(r, true, rel) })

@@ -104,6 +104,9 @@ func (a *Asm) StoreContext(t, base Reg, offset int32) {
 // Jump goes to where r points.
 func (a *Asm) Jump(r Reg) { a.put(0xd61f0000 | uint32(r)<<5) }
 
+// Ret returns to where r points, which the hardware takes to be the caller.
+func (a *Asm) Ret(r Reg) { a.put(0xd65f0000 | uint32(r)<<5) }
+
 // B, Call, BCond, BZero and Address are relative to their own position; those that lead nowhere yet are completed by
 // Patch, the last by PatchAddress.
 
