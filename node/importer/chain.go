@@ -97,7 +97,8 @@ func (c *Chain) Import(octets []byte) (*state.State, error) {
 		return nil, fmt.Errorf("block: %w", err)
 	}
 	hash := v.HeaderHash()
-	if c.store != nil {
+	// A known header with another body, which the header's hash does not tell, is no known block.
+	if c.store != nil && v.ExtrinsicHash() == v.Header.ExtrinsicHash {
 		if s, ok, err := c.State(hash); ok || err != nil {
 			return s, err
 		}
