@@ -35,4 +35,11 @@ const (
 	ErrScalar    = Error("bandersnatch: scalar not canonical")
 	ErrSignature = Error("bandersnatch: invalid signature")
 	ErrRingSize  = Error("bandersnatch: unsupported ring size")
+	ErrNotInRing = Error("bandersnatch: the key is not in the ring")
+)
+
+// Why a signature cannot be made.
+const (
+	ErrNoReference = Error("bandersnatch: proving needs the structured reference string")
+	ErrProof       = Error("bandersnatch: the proof made does not hold")
 )

@@ -116,7 +116,15 @@ func findInvalid(claims []*RingClaim, index []int, results []error, workers int)
 
 // checkClaims checks the equations of all claims in one sum, in which each has a random weight. If one is false, the sum
 // holds with a probability of 2^−128.
+//
+// Claims on different setups are not checked together: the sum fails, and the caller halves the batch.
 func checkClaims(claims []*RingClaim, workers int) bool {
+	constants := claims[0].verifier.pairing
+	for _, c := range claims {
+		if c.verifier.pairing != constants {
+			return false
+		}
+	}
 	weights := make([]byte, 4*16*len(claims))
 	if _, err := rand.Read(weights); err != nil {
 		return false
@@ -144,7 +152,7 @@ func checkClaims(claims []*RingClaim, workers int) bool {
 	var points [2]bls12381.G1Affine
 	normaliseG1(points[:], sums[:])
 	points[0].Neg(&points[0])
-	return pairing().check(spaces[0], &points, workers)
+	return constants.check(spaces[0], &points, workers)
 }
 
 // checkPedersen checks Σ z·(Oₖ + c·O − s·I) + z′·(R + c·Ȳ − s·G − s_b·B) = 0.
@@ -251,7 +259,7 @@ func newOpenings(w *workspace, claims []*RingClaim, weights []byte) *openings {
 		}
 	}
 	o.onGenerator.Neg(&o.onGenerator)
-	o.left.add(&o.onGenerator, &pairing().generator)
+	o.left.add(&o.onGenerator, &claims[0].verifier.pairing.generator)
 	return o
 }
 

@@ -7,6 +7,7 @@ import (
 
 // Cache keeps what verifications can share: decoded keys, inputs hashed to the curve, rings. It is safe for concurrent use.
 type Cache struct {
+	setup       *Setup
 	keys        generations[[PublicKeySize]byte, *PublicKey]
 	inputs      generations[string, *Input]
 	rings       generations[ringID, *RingVerifier]
@@ -25,9 +26,10 @@ const (
 	maxRings       = 16
 )
 
-// NewCache makes a cache for at most the given number of keys, of up to 10 kB each, and for a few inputs and rings.
-func NewCache(keys int) *Cache {
-	c := new(Cache)
+// NewCache makes a cache for at most the given number of keys, of up to 10 kB each, and for a few inputs and rings on the
+// setup.
+func NewCache(setup *Setup, keys int) *Cache {
+	c := &Cache{setup: setup}
 	c.keys.bound = keys
 	c.inputs.bound = maxInputs
 	c.rings.bound = maxRings
@@ -49,20 +51,20 @@ func (c *Cache) Input(data []byte) *Input {
 	return in
 }
 
-// RingVerifier is [NewRingVerifier].
+// RingVerifier is [Setup.NewRingVerifier].
 func (c *Cache) RingVerifier(commitment [RingCommitmentSize]byte, ringSize int) (*RingVerifier, error) {
 	id := ringID{commitment, ringSize}
-	return c.rings.get(id, func() (*RingVerifier, error) { return NewRingVerifier(commitment, ringSize) })
+	return c.rings.get(id, func() (*RingVerifier, error) { return c.setup.NewRingVerifier(commitment, ringSize) })
 }
 
-// RingCommitment is the function [RingCommitment].
+// RingCommitment is [CommitRing].
 func (c *Cache) RingCommitment(keys [][PublicKeySize]byte) ([RingCommitmentSize]byte, error) {
 	h := sha256.New()
 	for i := range keys {
 		h.Write(keys[i][:])
 	}
 	id := [sha256.Size]byte(h.Sum(nil))
-	return c.commitments.get(id, func() ([RingCommitmentSize]byte, error) { return RingCommitment(keys) })
+	return c.commitments.get(id, func() ([RingCommitmentSize]byte, error) { return CommitRing(c.setup, keys) })
 }
 
 // generations is a bounded map. It has a young and an old half; when the young half is full, it becomes the old one, and

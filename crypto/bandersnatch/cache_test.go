@@ -33,7 +33,7 @@ func TestCacheIsBounded(t *testing.T) {
 }
 
 func TestCacheFromManyGoroutines(t *testing.T) {
-	c := NewCache(4)
+	c := NewCache(Zcash(), 4)
 	secrets := make([]*SecretKey, 6)
 	ring := make([][PublicKeySize]byte, len(secrets))
 	for i := range secrets {

@@ -40,6 +40,9 @@ type domain struct {
 	sizeInvert fr.Element    // 1/N
 }
 
+// keys is how many rows there are for keys.
+func (d *domain) keys() int { return d.size - hiddenRows - blindingLen }
+
 func newDomain(size int) (*domain, error) {
 	d := &domain{size: size}
 	var err error

@@ -7,6 +7,20 @@ var pedersenBlinding = sync.OnceValue(func() affine {
 	return hashToCurve([]byte("basis caecans lucis occultae quae mentem fugit et tenebras iis qui vident creat"))
 })
 
+// blindingPowers are the points 2^i·B, which the digits of a blinding pick from.
+var blindingPowers = sync.OnceValue(func() []affine {
+	b := pedersenBlinding()
+	powers := make([]extended, blindingLen)
+	powers[0].setAffine(&b)
+	for i := range len(powers) - 1 {
+		powers[i+1] = powers[i]
+		powers[i+1].double(false)
+	}
+	flat := make([]affine, len(powers))
+	normalise(flat, powers)
+	return flat
+})
+
 var blindingTables = sync.OnceValue(func() *multiples {
 	b := pedersenBlinding()
 	return newSplitMultiples(&b, fixedWidth)

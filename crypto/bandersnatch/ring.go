@@ -2,16 +2,10 @@ package bandersnatch
 
 import (
 	"fmt"
-	"sync"
-
-	"damson/crypto/bandersnatch/internal/tables"
 
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 )
-
-// MaxRingSize is how many keys the largest ring may have.
-const MaxRingSize = 2048 - hiddenRows - blindingLen
 
 // ringDomain is what all rings whose columns have the same length share.
 type ringDomain struct {
@@ -21,45 +15,47 @@ type ringDomain struct {
 	selector         bls12381.G1Affine   // the commitment to Sel
 }
 
-// ringDomains loads the figures of each domain when it is first used.
-var ringDomains = func() (loaders []func() (*ringDomain, error)) {
-	for _, figures := range tables.Rings() {
-		loaders = append(loaders, sync.OnceValues(func() (*ringDomain, error) {
-			d, err := newDomain(figures.Domain)
-			if err != nil {
-				return nil, err
-			}
-			r := &ringDomain{domain: *d, slots: figures.Slots()}
-			r.paddedX, r.paddedY, r.selector = figures.Commitments()
-			return r, nil
-		}))
-	}
-	return loaders
-}()
-
-// domainFor returns the smallest domain with room for a number of keys.
-func domainFor(ringSize int) (*ringDomain, error) {
-	for i, figures := range tables.Rings() {
-		if ringSize > 0 && ringSize <= figures.Keys {
-			return ringDomains[i]()
-		}
-	}
-	return nil, ErrRingSize
+// RingCommitment commits to a ring of keys on the setup of [Zcash]. A key that is no point of the curve counts as the padding
+// point; the subgroup of the others is not checked. GP calls it O.
+func RingCommitment[Key ~[PublicKeySize]byte](keys []Key) ([RingCommitmentSize]byte, error) {
+	return CommitRing(Zcash(), keys)
 }
 
-// RingCommitment commits to a ring of keys. A key that is no point of the curve counts as the padding point; the subgroup of
-// the others is not checked. GP calls it O.
-func RingCommitment[Key ~[PublicKeySize]byte](keys []Key) ([RingCommitmentSize]byte, error) {
-	d, err := domainFor(len(keys))
+// CommitRing is [RingCommitment] on a setup.
+func CommitRing[Key ~[PublicKeySize]byte](s *Setup, keys []Key) ([RingCommitmentSize]byte, error) {
+	d, err := s.domainFor(len(keys))
 	if err != nil {
 		return [RingCommitmentSize]byte{}, fmt.Errorf("ring of %d: %w", len(keys), err)
 	}
+	points := make([]affine, len(keys))
+	for i := range keys {
+		points[i] = ringPoint(keys[i][:])
+	}
+	var out [RingCommitmentSize]byte
+	b := out[:0]
+	for _, p := range d.commit(points) {
+		octets := p.Bytes()
+		b = append(b, octets[:]...)
+	}
+	return out, nil
+}
+
+// ringPoint is what stands for a key in a ring.
+func ringPoint(key []byte) affine {
+	p, err := decodeOnCurve(key)
+	if err != nil {
+		return paddingPoint()
+	}
+	return p
+}
+
+// commit returns the commitments to Px, Py and Sel.
+func (d *ringDomain) commit(keys []affine) [3]bls12381.G1Affine {
 	padding := paddingPoint()
 	var slots []bls12381.G1Affine
 	var xs, ys []fr.Element // what the keys differ by from the padding
-	for i := range keys {
-		p, err := decodeOnCurve(keys[i][:])
-		if err != nil || p == padding {
+	for i, p := range keys {
+		if p == padding {
 			continue
 		}
 		p.X.Sub(&p.X, &padding.X)
@@ -69,15 +65,9 @@ func RingCommitment[Key ~[PublicKeySize]byte](keys []Key) ([RingCommitmentSize]b
 	px, py := sumSlots(slots, xs, ys)
 	px.AddMixed(&d.paddedX)
 	py.AddMixed(&d.paddedY)
-	var flat [2]bls12381.G1Affine
-	normaliseG1(flat[:], []bls12381.G1Jac{px, py})
-	var out [RingCommitmentSize]byte
-	b := out[:0]
-	for _, p := range []*bls12381.G1Affine{&flat[0], &flat[1], &d.selector} {
-		octets := p.Bytes()
-		b = append(b, octets[:]...)
-	}
-	return out, nil
+	points := [3]bls12381.G1Affine{2: d.selector}
+	normaliseG1(points[:2], []bls12381.G1Jac{px, py})
+	return points
 }
 
 // sumSlots returns Σ xᵢ·Pᵢ and Σ yᵢ·Pᵢ.

@@ -175,7 +175,7 @@ func TestRingSizes(t *testing.T) {
 	for _, c := range []struct{ keys, domain int }{
 		{1, 512}, {6, 512}, {255, 512}, {256, 1024}, {767, 1024}, {768, 2048}, {1023, 2048}, {MaxRingSize, 2048},
 	} {
-		d, err := domainFor(c.keys)
+		d, err := Zcash().domainFor(c.keys)
 		if err != nil || d.size != c.domain || len(d.slots) != c.domain-hiddenRows-blindingLen {
 			t.Errorf("%d keys: %v, %v", c.keys, d, err)
 		}

@@ -1,10 +1,6 @@
 package bandersnatch
 
 import (
-	"sync"
-
-	"damson/crypto/bandersnatch/internal/tables"
-
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 )
@@ -13,53 +9,19 @@ import (
 // a third of a millisecond to make, and is worth keeping. It is safe for concurrent use.
 type RingVerifier struct {
 	domain  *ringDomain
+	pairing *pairingConstants
 	columns [3]multiplesG1 // of the commitments to Px, Py and Sel
 	start   transcript     // after what is the same for all proofs
 }
 
-// pairingConstants are the points that every proof is checked against.
-type pairingConstants struct {
-	generator multiplesG1 // g₁
-	raw       []byte      // g₁, g₂, τ·g₂, as they enter the transcript
-	lines     pairingLines
-}
-
-// pairingLines are the lines of the Miller loops for g₂ and τ·g₂.
-type pairingLines [2][2][len(bls12381.LoopCounter) - 1]bls12381.LineEvaluationAff
-
-// check reports whether e(p₀, g₂)·e(p₁, τ·g₂) is one.
-func (c *pairingConstants) check(w *workspace, points *[2]bls12381.G1Affine, workers int) bool {
-	w.lines = c.lines // the Miller loops overwrite their argument
-	if workers <= 1 {
-		ok, err := bls12381.PairingCheckFixedQ(points[:], w.lines[:])
-		return err == nil && ok
-	}
-	var loops [2]bls12381.GT
-	var errs [2]error
-	each(workers, len(loops), func(i int) {
-		loops[i], errs[i] = bls12381.MillerLoopFixedQ(points[i:i+1], w.lines[i:i+1])
-	})
-	product := bls12381.FinalExponentiation(&loops[0], &loops[1])
-	return errs[0] == nil && errs[1] == nil && product.IsOne()
-}
-
-var pairing = sync.OnceValue(func() *pairingConstants {
-	c := new(pairingConstants)
-	_, _, g1, _ := bls12381.Generators()
-	g2, tauG2 := tables.Tau()
-	c.generator = newMultiplesG1(new(workspace), fixedWidthG1, g1)[0]
-	c.raw = appendRaw(nil, &g1)
-	for i, p := range []bls12381.G2Affine{g2, tauG2} {
-		raw := p.RawBytes()
-		c.raw = append(c.raw, raw[:]...)
-		c.lines[i] = bls12381.PrecomputeLines(p)
-	}
-	return c
-})
-
-// NewRingVerifier makes a verifier for the ring of the given number of keys behind a commitment.
+// NewRingVerifier makes a verifier for the ring of the given number of keys behind a commitment, on the setup of [Zcash].
 func NewRingVerifier(commitment [RingCommitmentSize]byte, ringSize int) (*RingVerifier, error) {
-	d, err := domainFor(ringSize)
+	return Zcash().NewRingVerifier(commitment, ringSize)
+}
+
+// NewRingVerifier makes a verifier on the setup.
+func (s *Setup) NewRingVerifier(commitment [RingCommitmentSize]byte, ringSize int) (*RingVerifier, error) {
+	d, err := s.domainFor(ringSize)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +31,8 @@ func NewRingVerifier(commitment [RingCommitmentSize]byte, ringSize int) (*RingVe
 			return nil, err
 		}
 	}
-	v := &RingVerifier{domain: d, start: *newTranscript()}
+	v := &RingVerifier{domain: d, pairing: s.pairing(), start: ringTranscript(s.pairing(), &points)}
 	v.columns = [3]multiplesG1(newMultiplesG1(new(workspace), fixedWidthG1, points[:]...))
-	v.start.add("vk", appendRaw(append([]byte(nil), pairing().raw...), &points[0], &points[1], &points[2]))
 	return v, nil
 }
 
@@ -184,7 +145,7 @@ func (v *RingVerifier) Prepare(in *Input, ad, sig []byte) (*RingClaim, error) {
 func (c *RingClaim) interpret() bool {
 	p := &c.proof
 	t := c.verifier.start
-	t.add("instance", appendField(nil, &c.pedersen.commitment.X, &c.pedersen.commitment.Y))
+	t.add("instance", fieldOctets(&c.pedersen.commitment.X, &c.pedersen.commitment.Y))
 	t.add("committed_cols", appendRaw(nil, &p.columns[0], &p.columns[1], &p.columns[2], &p.columns[3]))
 	var alpha [constraintCount]fr.Element
 	for i := range alpha {

@@ -20,6 +20,13 @@ func newTranscript() *transcript {
 	return t
 }
 
+// ringTranscript begins a transcript with what is the same for all proofs of a ring: the commitments to its columns.
+func ringTranscript(c *pairingConstants, columns *[3]bls12381.G1Affine) transcript {
+	t := newTranscript()
+	t.add("vk", appendRaw(append([]byte(nil), c.raw...), &columns[0], &columns[1], &columns[2]))
+	return *t
+}
+
 // put absorbs a message and its length.
 func (t *transcript) put(message []byte) {
 	t.write(message)
@@ -92,8 +99,9 @@ func appendRaw(b []byte, points ...*bls12381.G1Affine) []byte {
 	return b
 }
 
-// appendField appends field elements, little-endian.
-func appendField(b []byte, elements ...*fr.Element) []byte {
+// fieldOctets encodes field elements, little-endian.
+func fieldOctets(elements ...*fr.Element) []byte {
+	b := make([]byte, 0, fr.Bytes*len(elements))
 	for _, e := range elements {
 		var octets [fr.Bytes]byte
 		fr.LittleEndian.PutElement(&octets, *e)

@@ -16,12 +16,15 @@ import (
 type Options struct {
 	KeyCacheBytes int // bound on prepared Ed25519 keys; 0 means 8 MiB
 	SealKeys      int // bound on prepared Bandersnatch keys; 0 means 4096, four full sets
+
+	Setup *bandersnatch.Setup // what ring proofs rest on; nil means that of the Zcash ceremony, as on public chains
 }
 
 // Verifier settles claims. It keeps prepared keys and rings between blocks, by content. It is safe for concurrent use.
 type Verifier struct {
-	keys *ed25519.KeyCache
-	vrf  *bandersnatch.Cache
+	keys  *ed25519.KeyCache
+	vrf   *bandersnatch.Cache
+	setup *bandersnatch.Setup
 }
 
 // New makes a Verifier.
@@ -32,16 +35,19 @@ func New(o Options) *Verifier {
 	if o.SealKeys == 0 {
 		o.SealKeys = 4096
 	}
-	return &Verifier{ed25519.NewKeyCache(o.KeyCacheBytes), bandersnatch.NewCache(o.SealKeys)}
+	if o.Setup == nil {
+		o.Setup = bandersnatch.Zcash()
+	}
+	return &Verifier{ed25519.NewKeyCache(o.KeyCacheBytes), bandersnatch.NewCache(o.Setup, o.SealKeys), o.Setup}
 }
 
 // Warm makes the tables for rings of a size, so that no block has to wait for them.
 func (v *Verifier) Warm(validators int) error {
-	root, err := bandersnatch.RingCommitment(make([]protocol.BandersnatchKey, validators))
+	root, err := bandersnatch.CommitRing(v.setup, make([]protocol.BandersnatchKey, validators))
 	if err != nil {
 		return fmt.Errorf("tables for rings of %d: %w", validators, err)
 	}
-	_, err = bandersnatch.NewRingVerifier(root, validators)
+	_, err = v.setup.NewRingVerifier(root, validators)
 	return err
 }
 

@@ -1,6 +1,8 @@
-// Package srs reads the structured reference string of the KZG commitments behind ring signatures: the powers of a secret τ
-// in the groups of BLS12-381, from the Zcash ceremony. Proving needs the file. Verification needs a few sums of it, which
-// the ring tables hold as figures.
+// Package srs has the structured reference string of the KZG commitments behind ring signatures: the powers of a secret τ
+// in the groups of BLS12-381. [Read] reads that of the Zcash ceremony, whose τ nobody knows. Proving needs the file.
+// Verification needs a few sums of it, which the ring tables hold as figures.
+//
+// [Development] makes one whose τ everybody can know, for networks that are not to be trusted.
 package srs
 
 import (
@@ -13,6 +15,8 @@ import (
 
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fp"
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/kzg"
 )
 
 const (
@@ -26,13 +30,46 @@ const (
 	pointSize = 2 * fp.Bytes
 )
 
-// ErrFile means that the octets read are not those of the one file.
-var ErrFile = errors.New("srs: not the uncompressed file of the Zcash ceremony")
+var (
+	// ErrFile means that the octets read are not those of the one file.
+	ErrFile = errors.New("srs: not the uncompressed file of the Zcash ceremony")
+	// ErrPowers means that more powers are wanted than there are.
+	ErrPowers = errors.New("srs: more powers wanted than there are")
+)
 
-// SRS holds τ⁰·g₁, τ¹·g₁ … and g₂, τ·g₂.
+// SRS holds τ⁰·g₁, τ¹·g₁ … and g₂, τ·g₂. It never changes.
 type SRS struct {
-	G1 []bls12381.G1Affine
 	G2 [2]bls12381.G2Affine
+
+	powers []bls12381.G1Affine // nil if τ is known
+	tau    *fr.Element         // nil if it is not
+}
+
+// Insecure tells whether τ is known, so that whoever wants can prove what is not so.
+func (s *SRS) Insecure() bool { return s.tau != nil }
+
+// Powers returns the first n powers of τ times the generator of G1.
+func (s *SRS) Powers(n int) ([]bls12381.G1Affine, error) {
+	if n < 1 || n > Powers {
+		return nil, ErrPowers
+	}
+	if s.tau == nil {
+		return s.powers[:n:n], nil
+	}
+	return s.developmentPowers(n), nil
+}
+
+// Lagrange returns the commitments to the polynomials that are 1 at one of the n-th roots of unity and 0 at the others. n is
+// a power of two.
+func (s *SRS) Lagrange(n int) ([]bls12381.G1Affine, error) {
+	if s.tau != nil {
+		return s.developmentLagrange(n)
+	}
+	powers, err := s.Powers(n)
+	if err != nil {
+		return nil, err
+	}
+	return kzg.ToLagrangeG1(powers)
 }
 
 // Read reads the uncompressed file and compares its hash. The hash makes checks of the points needless.
@@ -55,11 +92,11 @@ func parse(file []byte) (*SRS, error) {
 	if binary.LittleEndian.Uint64(file) != Powers || binary.LittleEndian.Uint64(file[second:]) != 2 {
 		return nil, ErrFile
 	}
-	s := &SRS{G1: make([]bls12381.G1Affine, Powers)}
+	s := &SRS{powers: make([]bls12381.G1Affine, Powers)}
 	rest := reader{octets: file[8:second]}
-	for i := range s.G1 {
-		rest.read(&s.G1[i].X)
-		rest.read(&s.G1[i].Y)
+	for i := range s.powers {
+		rest.read(&s.powers[i].X)
+		rest.read(&s.powers[i].Y)
 	}
 	rest.octets = file[second+8:]
 	for i := range s.G2 {

@@ -22,7 +22,6 @@ import (
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/bandersnatch"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
-	"github.com/consensys/gnark-crypto/ecc/bls12-381/kzg"
 )
 
 const fileName = "zcash-srs-2-11-uncompressed.bin"
@@ -86,7 +85,7 @@ func tau(s *srs.SRS) []byte {
 
 // ring returns the source with the figures of a domain.
 func ring(s *srs.SRS, domain int) ([]byte, error) {
-	lagrange, err := kzg.ToLagrangeG1(s.G1[:domain])
+	lagrange, err := s.Lagrange(domain)
 	if err != nil {
 		return nil, err
 	}
