@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build linux && (amd64 || arm64)
 
 package exec
 
@@ -98,6 +98,7 @@ func Publish(size int, fill func(code []byte, base uint32)) (*Code, error) {
 		codeArena.give(s)
 		return nil, fmt.Errorf("make code executable: %w", err)
 	}
+	synchronize(s.from, s.to)
 	return &Code{s}, nil
 }
 
