@@ -11,6 +11,7 @@ GOLINT  := $(TOOLS)/$(LINT)-$(LINT_AT)
 PKG      ?= ./...
 PART     ?= 1
 SEED     ?= 1
+N        ?= 20000
 FUZZTIME ?= 10s
 BENCH    ?= .
 COUNT    ?= 10
@@ -37,14 +38,14 @@ vectors: ## every official vector; fails for one that no test opened
 	@$(GO) run ./internal/accept vectors
 
 conformance: ## recorded sessions of the fuzzing protocol, over its socket
-	@echo "make conformance: no fuzz target in cmd/damson yet; part 2 of the plan brings it" >&2; exit 1
+	@.ci/conformance
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
 	@$(GO) run ./internal/accept fuzz -time $(FUZZTIME) $(PKG)
 
-nodiff: ## both engines against each other
-	$(GO) test -count=1 ./internal/nodiff
-	@$(GO) run ./internal/accept fuzz -time $(FUZZTIME) ./internal/nodiff
+nodiff: ## both engines against each other: N=20000 cases of each kind, or N=10m of each, from SEED=1
+	$(GO) test -count=1 -timeout=0 -v -run '^(TestGolden|TestGenerated|TestMutated|TestRaw)$$' ./internal/nodiff \
+		-nodiff.n=$(N) -nodiff.seed=$(SEED)
 
 sim: ## a network of nodes under one SEED
 	@echo "make sim: no node/sim yet; the part of the plan that brings networking brings it" >&2; exit 1
@@ -52,8 +53,8 @@ sim: ## a network of nodes under one SEED
 bench: ## all suites of bench/
 	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem -timeout=60m ./bench/...
 
-bench-pvm: ## guest programs on the PVM only
-	$(GO) test -run='^$$' -bench='(?i)pvm|interp|jit' -benchmem -timeout=60m ./bench/...
+bench-pvm: ## guest programs beside C, Go and wazero, into docs/BENCHMARKS.md
+	$(GO) run ./bench/pvm/table -write docs/BENCHMARKS.md
 
 bench-diff: ## COUNT=10 runs of BENCH at the commit OLD and here, compared by benchstat
 	@.ci/bench-diff '$(OLD)' '$(BENCH)' '$(COUNT)'
@@ -81,7 +82,7 @@ tidy: ## rules of this repository: imports, sizes, citations, words
 check: $(GOLINT) ## what must hold before a commit is shown to anybody
 	@.ci/check $(GOLINT)
 
-accept: ## acceptance points of PART=1 at full size; SEED=1
+accept: ## acceptance points of PART=1 at full size, ONLY=A3,A5 or all; SEED=1
 	@$(GO) run ./internal/accept point -part $(PART) -seed $(SEED) $(if $(ONLY),-only $(ONLY))
 
 clean: ## what the targets above left behind

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 type testOptions struct {
@@ -21,11 +23,13 @@ type testOptions struct {
 	run      string   // -run pattern
 	env      []string // added to ours
 	packages []string
-	quiet    bool // keep what passes to ourselves
+	quiet    bool          // keep what passes to ourselves
+	timeout  time.Duration // 0 means 30 minutes
+	flags    []string      // of the test binary
 }
 
 func (o testOptions) args() []string {
-	args := []string{"test", "-json", "-timeout=30m"}
+	args := []string{"test", "-json", "-timeout=" + cmp.Or(o.timeout, 30*time.Minute).String()}
 	if o.race {
 		args = append(args, "-race")
 	}
@@ -38,7 +42,7 @@ func (o testOptions) args() []string {
 	if o.run != "" {
 		args = append(args, "-run="+o.run)
 	}
-	return append(args, o.packages...)
+	return append(append(args, o.packages...), o.flags...)
 }
 
 // suite is what the vectors kit reports of one.
@@ -156,6 +160,9 @@ func (r *report) line(e event) {
 		if old, again := r.suites[m[1]]; !again || vectors > old.vectors || skipped > 0 {
 			r.suites[m[1]] = suite{vectors, skipped + old.skipped, m[2]}
 		}
+	}
+	if progress, ok := strings.CutPrefix(e.Output, "progress "); ok {
+		fmt.Fprint(os.Stderr, "  ", progress)
 	}
 	if figure, ok := strings.CutPrefix(e.Output, "figure "); ok {
 		r.figures = append(r.figures, strings.TrimSpace(figure))

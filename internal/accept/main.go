@@ -4,7 +4,7 @@
 //	go run ./internal/accept test [-race] [-count N] PACKAGES   what `make test` and `make race` run
 //	go run ./internal/accept vectors                           every official vector, none left unopened
 //	go run ./internal/accept fuzz [-time 10s] PACKAGES          every fuzz target there is
-//	go run ./internal/accept point -part 1 [-only A3]           one line for each acceptance point
+//	go run ./internal/accept point -part 1 [-only A3,A5]        one line for each acceptance point
 //
 // It is for `make` and for nobody else; the binary that users get is cmd/damson.
 package main
@@ -52,7 +52,7 @@ func run(command string, args []string) error {
 	case "point":
 		o := options{}
 		flags.IntVar(&o.part, "part", 1, "part of the plan")
-		flags.StringVar(&o.only, "only", "", "run this point alone")
+		flags.StringVar(&o.only, "only", "", "run these points alone, with commas between them")
 		flags.DurationVar(&o.fuzzTime, "fuzztime", 5*time.Minute, "how long to fuzz each target")
 		flags.Uint64Var(&o.seed, "seed", 1, "seed of what is random")
 		flags.Parse(args) //nolint:errcheck // ExitOnError

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ type point struct {
 }
 
 // parts holds the points of each part of the plan.
-var parts = map[int][]point{1: part1}
+var parts = map[int][]point{1: part1, 2: part2}
 
 // hall is what points share: where things are, and what one found out that another needs too.
 type hall struct {
@@ -59,7 +60,7 @@ func points(o options) error {
 	h := &hall{options: o, vectors: root, tmp: tmp}
 	failed := 0
 	for _, p := range todo {
-		if o.only != "" && o.only != p.name {
+		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), p.name) {
 			continue
 		}
 		start := time.Now()

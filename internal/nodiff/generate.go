@@ -61,6 +61,8 @@ func Generate(seed uint64) *Program {
 	switch {
 	case rng.chance(3):
 		c.Gas = int64(rng.below(4000))
+	case rng.chance(8): // for those that run in circles
+		c.Gas = 500_000 + int64(rng.below(1000))
 	case rng.chance(40):
 		c.Gas = pvm.GasCap
 		c.Exits = 0

@@ -91,7 +91,7 @@ func sideBySide(t *testing.T, check func(p *Pair, seed uint64) error) *Tally {
 				}
 				executed.Add(p.Tally.Insts - before)
 				if n%250_000 == 249_999 {
-					fmt.Fprintf(os.Stderr, "%s: %d cases, %d million instructions, %v\n", t.Name(), n+1, executed.Load()/1e6, time.Since(start).Round(time.Second))
+					fmt.Fprintf(os.Stdout, "progress %s: %d cases, %d million instructions, %v\n", t.Name(), n+1, executed.Load()/1e6, time.Since(start).Round(time.Second))
 				}
 			}
 			mu.Lock()

@@ -52,9 +52,6 @@ func Raw(seed uint64) *Case {
 	return c
 }
 
-// longGas is enough for a run to be as long as one of the workload.
-const longGas = 20_000_000
-
 // Mutate changes a few octets of a program blob's code or mask, or none, and runs it from anywhere with little gas.
 func Mutate(blob []byte, seed uint64) *Case {
 	rng := random(seed ^ 0x4d75746174654d75)
@@ -75,9 +72,6 @@ func Mutate(blob []byte, seed uint64) *Case {
 	c.Pages = []Pages{{16, 8, pvm.Write}, {dataPage, dataPages, pvm.Write}}
 	if rng.chance(2) {
 		c.PC = uint64(rng.below(len(blob)))
-	}
-	if rng.chance(100) { // a long run
-		c.Gas, c.Exits = longGas, 0
 	}
 	return c
 }
