@@ -49,7 +49,15 @@ func listing(t *testing.T, p *pvm.Program) string {
 	l.gasStubs()
 	code := l.a.Bytes()
 	var b strings.Builder
-	last := l.labels[p.Blocks[len(p.Blocks)-1].First] // the trap behind every program
+	last := uint32(end) // where the trap behind every program begins
+	for _, s := range l.sites {
+		if int(s.inst) == len(p.Insts)-1 {
+			last = s.at - 5
+		}
+	}
+	if at := l.labels[len(p.Insts)-1]; at != 0 { // it is a block of its own
+		last = at
+	}
 	for at := l.labels[0]; at < last; {
 		inst, err := disassemble(code[at:end])
 		if err != nil {
