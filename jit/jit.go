@@ -9,6 +9,8 @@
 package jit
 
 import (
+	"fmt"
+	"io"
 	"runtime"
 	"sync"
 
@@ -18,9 +20,10 @@ import (
 
 // Options configures New. The zero value is fit for production.
 type Options struct {
-	CacheBytes int64 // bound on what is kept of compiled programs; 0 means 256 MiB
-	Spaces     int   // bound on idle memories that are kept; 0 means 64
-	Sabotage   int   // for tests of the tests: plants mistake 1 to Sabotages
+	CacheBytes int64     // bound on what is kept of compiled programs; 0 means 256 MiB
+	Spaces     int       // bound on idle memories that are kept; 0 means 64
+	PerfMap    io.Writer // where to name compiled blocks for perf, in the format of /tmp/perf-PID.map
+	Sabotage   int       // for tests of the tests: plants mistake 1 to Sabotages
 }
 
 // Engine recompiles programs.
@@ -29,6 +32,7 @@ type Engine struct {
 	cache    cache
 	spaces   spaces
 	lowerers sync.Pool
+	names    *perfMap // nil if nobody wants them
 }
 
 // New returns a recompiler, or an error that says why this process cannot have one (exec.ErrUnavailable). What it cannot
@@ -40,6 +44,9 @@ func New(fallback pvm.Engine, o Options) (*Engine, error) {
 	e := &Engine{fallback: fallback}
 	e.cache.init(o.CacheBytes)
 	e.spaces.init(o.Spaces)
+	if o.PerfMap != nil {
+		e.names = &perfMap{w: o.PerfMap}
+	}
 	e.lowerers.New = func() any { return newAssembler(o.Sabotage) }
 	return e, nil
 }
@@ -72,6 +79,11 @@ func (e *Engine) recompile(p *pvm.Program) (*code, error) {
 	}
 	a.common().labels, a.common().insts = nil, nil
 	c.fallback = newFallback(e.fallback, p)
+	if e.names != nil {
+		if err := e.names.add(c); err != nil {
+			return nil, fmt.Errorf("jit: write the perf map: %w", err)
+		}
+	}
 	runtime.AddCleanup(c, func(native *exec.Code) { native.Free() }, c.native)
 	return c, nil
 }
