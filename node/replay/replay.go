@@ -139,7 +139,8 @@ func (r *Replay) step(path string, step *trace.Step) error {
 	return nil
 }
 
-// begin makes the step's prior state that of the block's parent, unless the parent was imported here.
+// begin makes the step's prior state that of the block's parent, unless the parent was imported here, or the state is not
+// the parent's: a block may name one that does not exist.
 func (r *Replay) begin(path string, step *trace.Step) error {
 	var v block.View
 	if err := v.Decode(step.Block, r.opts.Params); err != nil {
@@ -157,10 +158,19 @@ func (r *Replay) begin(path string, step *trace.Step) error {
 	if err != nil {
 		return fileError(path, fmt.Errorf("pre_state: %w", err))
 	}
-	if !ok {
-		return r.chain.Put(v.Header.Parent, pre)
+	if ok || !follows(pre, v.Header.Parent) {
+		return nil
 	}
-	return nil
+	return r.chain.Put(v.Header.Parent, pre)
+}
+
+// follows says whether a state can be that after a block: the last block that it remembers, if it can be asked, is the one.
+func follows(s *state.State, header protocol.Hash) bool {
+	recent, err := s.Recent()
+	if err != nil || len(recent.Blocks) == 0 {
+		return true
+	}
+	return recent.Blocks[len(recent.Blocks)-1].HeaderHash == header
 }
 
 // judge says what is wrong with the outcome of a step, in one line; nothing is if it is empty.
