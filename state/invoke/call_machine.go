@@ -38,8 +38,9 @@ type inner struct {
 	blob   []byte   // p
 	code   pvm.Code // of blob, once it is needed
 	memory *pvm.Memory
-	pc     uint64 // i
-	mapped uint64 // pages that were ever made accessible, at most
+	pc     uint64  // i
+	mapped pageSet // pages that were ever made accessible
+	pages  uint64  // how many
 }
 
 // What an inner machine counts for: something in any case, and its program once decoded.
@@ -65,6 +66,17 @@ func (r *run) reserve(n uint64) bool {
 		return false
 	}
 	m.bytes += n
+	return true
+}
+
+// cover counts pages of a machine that are made accessible, unless they have been before: what a page holds is not
+// given back for certain when access to it is taken away.
+func (r *run) cover(g *inner, first, count uint64) bool {
+	added := g.mapped.add(first, count)
+	if !r.reserve(added * pvm.PageSize) {
+		return false
+	}
+	g.pages += added
 	return true
 }
 
@@ -186,11 +198,9 @@ func (r *run) callPages() signal {
 		return r.answer(resultHuh)
 	}
 	if how == pagesRead || how == pagesWrite {
-		more := min(count, pageCount-g.mapped)
-		if !r.reserve(more * pvm.PageSize) {
+		if !r.cover(g, first, count) {
 			return fails
 		}
-		g.mapped += more
 	}
 	from, pages := uint32(first), uint32(count)
 	switch how {
@@ -229,9 +239,13 @@ func (r *run) callInvoke() signal {
 	for i := range m.Regs {
 		m.Regs[i] = binary.LittleEndian.Uint64(b[8+8*i:])
 	}
+	heap := g.memory.HeapEnd()
 	exit, left, err := r.runInner(g, &m, gas)
 	if err != nil {
 		r.failed = err
+		return fails
+	}
+	if !r.coverHeap(g, heap) {
 		return fails
 	}
 	g.pc = exit.Counter(&m)
@@ -253,6 +267,13 @@ func (r *run) callInvoke() signal {
 		φ[7] = innerHalt
 	}
 	return proceed
+}
+
+// coverHeap counts the pages that an inner machine took by the instruction sbrk.
+func (r *run) coverHeap(g *inner, before uint64) bool {
+	first := max(firstUserPage, before/pvm.PageSize)
+	end := (g.memory.HeapEnd() + pvm.PageSize - 1) / pvm.PageSize
+	return end <= first || r.cover(g, first, end-first)
 }
 
 // runInner is Ψ for an inner machine, as long as this node goes along. It gives the gas left, which is −1 as an
@@ -290,7 +311,7 @@ func (r *run) callExpunge() signal {
 	}
 	delete(m.byIndex, n)
 	m.firstFree = min(m.firstFree, n)
-	m.bytes -= innerSize(uint64(len(g.blob))) + g.mapped*pvm.PageSize
+	m.bytes -= innerSize(uint64(len(g.blob))) + g.pages*pvm.PageSize
 	g.memory.Release()
 	return r.answer(g.pc)
 }

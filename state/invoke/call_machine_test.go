@@ -216,3 +216,46 @@ func TestLargeBlobs(t *testing.T) {
 	e.ok(8, resultHuh, 0x1000000, size+1, 0)
 	e.ok(8, 0, 0x1000000, size, 0)
 }
+
+// TestInnerPagesCountOnce maps the same pages over and over, which takes no more memory than once.
+func TestInnerPagesCountOnce(t *testing.T) {
+	trap := new(code).trap().blob()
+	e := refineEnv(t, entries{})
+	e.r.invoker.innerBytes = 4 << 20
+	e.ok(8, 0, e.poke(room, trap), uint64(len(trap)), 0)
+	for i := range uint64(100) {
+		e.ok(11, resultOK, 0, 1020+i%7, 300, 1+i%2)
+		e.ok(11, resultOK, 0, 1020+i%7, 300, i%5/4*3)
+	}
+	if got, want := e.r.ref.machines.bytes, innerSize(uint64(len(trap)))+306*pvm.PageSize; got != want {
+		t.Errorf("%d octets, want %d", got, want)
+	}
+	e.ok(13, 0, 0)
+	if e.r.ref.machines.bytes != 0 {
+		t.Errorf("%d octets are held by no machine", e.r.ref.machines.bytes)
+	}
+}
+
+// TestInnerHeapCounts has inner machines that take memory by sbrk, of which only some were given as pages.
+func TestInnerHeapCounts(t *testing.T) {
+	grow := new(code).set(3, 1<<20).op(byte(pvm.Sbrk), 3|3<<4).trap().blob()
+	e := refineEnv(t, entries{})
+	e.r.invoker.innerBytes = 4 << 20
+	at := e.poke(room+1000, machineState(100))
+	for i := range uint64(3) {
+		e.ok(8, i, e.poke(room, grow), uint64(len(grow)), 0)
+		e.ok(11, resultOK, i, 20, 1, 2)
+		e.poke(at, machineState(100))
+		e.ok(12, innerPanic, i, at)
+		if got, want := e.r.ref.machines.bytes, (i+1)*(innerSize(uint64(len(grow)))+(256-16)*pvm.PageSize); got != want {
+			t.Errorf("%d octets, want %d", got, want)
+		}
+	}
+	e.poke(at, machineState(100))
+	e.ok(12, innerPanic, 0, at)
+	e.poke(at, machineState(100))
+	e.call(12, fails, 0, 0, at)
+	if !errors.Is(e.r.failed, ErrInnerBytes) {
+		t.Errorf("error %v", e.r.failed)
+	}
+}
