@@ -69,7 +69,7 @@ func (b *Builder) Validators() state.Validators {
 
 // Start begins a chain. The builder then knows the authorizers of the genesis, for [Builder.Report].
 func (b *Builder) Start(g *Genesis) (*block.Header, *Tip, error) {
-	s, err := g.state(b.verifier.RingRoot)
+	s, err := g.State(b.verifier.RingRoot)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -77,7 +77,7 @@ func (b *Builder) Start(g *Genesis) (*block.Header, *Tip, error) {
 	for _, configuration := range g.Configurations {
 		b.configurations[authorizer(configuration)] = configuration
 	}
-	h := g.header()
+	h := g.Header()
 	return h, &Tip{h.Hash(), s}, nil
 }
 

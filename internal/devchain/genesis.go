@@ -26,13 +26,16 @@ type Genesis struct {
 	// through authorizers with that code and the configurations.
 	AuthorizerHost protocol.ServiceID
 	Configurations []string
+
+	Authorizers   []protocol.Hash // if given, pools and queues go through these instead
+	MarkedEntropy int             // which of the entropies the header's mark begins with; 1 on the public chains
 }
 
 // Account is a service of the genesis.
 type Account struct {
 	ID                     protocol.ServiceID
 	Code                   *services.Code
-	Balance                protocol.Balance
+	Balance, Gratis        protocol.Balance
 	MinItemGas, MinMemoGas protocol.Gas
 	Preimages              [][]byte // besides its code
 	Filled                 uint64   // so many numbers from 0 on are stored as services.Commands.Fill does, with Value
@@ -45,9 +48,10 @@ func authorizer(configuration string) protocol.Hash {
 	return blake2b.Sum256(append(code[:], configuration...))
 }
 
-// header is that of the genesis: like those of the official chains it has an epoch mark and no author.
-func (g *Genesis) header() *block.Header {
-	mark := &block.EpochMark{Entropy: g.entropy()[0], TicketsEntropy: g.entropy()[1]}
+// Header is that of the genesis: like those of the official chains it has an epoch mark and no author.
+func (g *Genesis) Header() *block.Header {
+	entropy, first := g.entropy(), g.MarkedEntropy
+	mark := &block.EpochMark{Entropy: entropy[first], TicketsEntropy: entropy[first+1]}
 	for i := range g.Validators {
 		k := &g.Validators[i]
 		mark.Validators = append(mark.Validators, block.EpochMarkKeys{Bandersnatch: k.Bandersnatch, Ed25519: k.Ed25519})
@@ -63,8 +67,8 @@ func (g *Genesis) entropy() *state.Entropy {
 	return &e
 }
 
-// state makes σ at slot 0.
-func (g *Genesis) state(ringRoot safrole.RingRoot) (*state.State, error) {
+// State makes σ at slot 0.
+func (g *Genesis) State(ringRoot safrole.RingRoot) (*state.State, error) {
 	p := g.Params
 	keys := make([]protocol.BandersnatchKey, len(g.Validators))
 	for i := range keys {
@@ -87,7 +91,7 @@ func (g *Genesis) state(ringRoot safrole.RingRoot) (*state.State, error) {
 	entries := []trie.Change{
 		entry(state.AuthPoolsKey, pools),
 		entry(state.AuthQueuesKey, queues),
-		entry(state.RecentKey, &state.Recent{Blocks: []state.RecentBlock{{HeaderHash: g.header().Hash()}}}),
+		entry(state.RecentKey, &state.Recent{Blocks: []state.RecentBlock{{HeaderHash: g.Header().Hash()}}}),
 		entry(state.SafroleKey, &state.Safrole{
 			Pending: g.Validators, RingRoot: root,
 			SealKeys: state.SealKeys{Keys: safrole.FallbackKeys(p, entropy[2], g.Validators)},
@@ -117,6 +121,9 @@ func (g *Genesis) state(ringRoot safrole.RingRoot) (*state.State, error) {
 
 // turn is an authorizer for a place in a pool or a queue.
 func (g *Genesis) turn(i int) protocol.Hash {
+	if len(g.Authorizers) > 0 {
+		return g.Authorizers[i%len(g.Authorizers)]
+	}
 	return authorizer(g.Configurations[i%len(g.Configurations)])
 }
 
@@ -132,7 +139,7 @@ const storageOctets = 34
 func (a *Account) appendTo(entries []trie.Change) []trie.Change {
 	accounts := service.New(nowhere{})
 	accounts.Create(a.ID, &state.Account{
-		CodeHash: a.Code.Hash, Balance: a.Balance, MinItemGas: a.MinItemGas, MinMemoGas: a.MinMemoGas,
+		CodeHash: a.Code.Hash, Balance: a.Balance, Gratis: a.Gratis, MinItemGas: a.MinItemGas, MinMemoGas: a.MinMemoGas,
 	})
 	for _, blob := range append([][]byte{a.Code.Blob}, a.Preimages...) {
 		hash := blake2b.Sum256(blob)

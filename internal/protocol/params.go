@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
+	"strings"
 )
 
 // Params are the constants of a chain, GP §I.4.4. They are a value: whoever needs one is handed it.
@@ -176,6 +178,33 @@ func layout() []field {
 		of("W_T memo octets", 4, func(p *Params) *int { return &p.MemoOctets }),
 		of("W_X package exports", 4, func(p *Params) *int { return &p.MaxPackageExports }),
 		of("Y contest length", 4, func(p *Params) *Slot { return &p.ContestLength }),
+	}
+}
+
+// Set sets the constant with a symbol of GP §I.4.4, such as "V" or "W_B". [Params.Validate] is left to the caller, who may
+// have others to set.
+func (p *Params) Set(symbol string, value uint64) error {
+	for _, f := range layout() {
+		if name, _, _ := strings.Cut(f.name, " "); name != symbol {
+			continue
+		}
+		if f.width < 8 && value>>(8*f.width) != 0 {
+			return fmt.Errorf("protocol parameters: %s: %d does not fit in %d octets", f.name, value, f.width)
+		}
+		f.set(p, value)
+		return nil
+	}
+	return fmt.Errorf("protocol parameters: no constant %q", symbol)
+}
+
+// All gives every constant in the order of the encoding: its symbol and name, as "V validators", and its value.
+func (p *Params) All() iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for _, f := range layout() {
+			if !yield(f.name, f.get(p)) {
+				return
+			}
+		}
 	}
 }
 
