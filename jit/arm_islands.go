@@ -25,7 +25,7 @@ func (l *armLowerer) slowPaths() {
 	for _, s := range l.slow {
 		l.a.Patch(int(s.at), l.a.Len())
 		l.callStub(armStubStep)
-		l.sites = append(l.sites, site{uint32(l.a.Len()), s.inst, s.pending})
+		l.sites = append(l.sites, site{uint32(l.a.Len()), s.inst, s.pending, 0})
 	}
 	l.slow = l.slow[:0]
 }

@@ -121,7 +121,7 @@ func (l *armLowerer) constant(imm uint64) arm64.Reg {
 // interpret leaves the code here: the interpreter does this instruction.
 func (l *armLowerer) interpret() {
 	l.callStub(armStubStep)
-	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending})
+	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending, 0})
 }
 
 func (l *armLowerer) callStub(at int) { l.a.Call(at - l.a.Len()) }

@@ -108,7 +108,7 @@ func (c *code) step(m *pvm.Machine, at site) (pvm.Exit, bool) {
 		n--
 	}
 	b := c.program.Blocks[n]
-	m.Gas += int64(b.Cost) - int64(at.inst-b.First)*pvm.Cost
+	m.Gas += int64(b.Cost) - int64(at.inst-b.First)*pvm.Cost + int64(at.ahead)
 	for r := range m.Regs {
 		if at.pending&hostBits[r] != 0 {
 			m.Regs[r] = uint64(int64(int32(m.Regs[r])))

@@ -58,6 +58,7 @@ type site struct {
 	at      uint32
 	inst    uint32
 	pending uint16 // registers whose sign extension is still to be made, if the code is left here
+	ahead   uint16 // gas that was paid for more than the rest of the block
 }
 
 // stubs are calls of the out-of-gas stub, one behind the other, for one block after the other.

@@ -2,6 +2,7 @@ package jit
 
 import (
 	"encoding/binary"
+	"math"
 
 	"damson/internal/pvm"
 	"damson/jit/amd64"
@@ -29,6 +30,10 @@ type lowerer struct {
 
 	start int // where the code of this instruction begins
 
+	loops []loop // that are not finished yet
+	ahead uint16 // see site
+	half  bool   // the first of two rounds is being lowered: its branch leaves the loop
+
 	// What the flags say, as long as the code ends where it did: flagsCond holds if flagsReg is 0.
 	flagsAt   int
 	flagsReg  amd64.Reg
@@ -50,6 +55,7 @@ func (l *lowerer) code() []byte { return l.a.Bytes() }
 
 func (l *lowerer) begin() {
 	l.a.Reset()
+	l.loops = l.loops[:0]
 	l.stub(kindStep)
 	l.a.AlignTo(stubGas, stubGas)
 	l.stub(kindGas)
@@ -68,6 +74,10 @@ func (l *lowerer) stub(kind int32) {
 // block writes the code of a block, which begins with paying for all of it.
 func (l *lowerer) block(b pvm.Block) {
 	l.a.Reserve(maxLowered)
+	if l.short(b) {
+		l.twice(b)
+		return
+	}
 	if l.labels[b.First] == alignHead {
 		l.a.AlignTo(loopAlignment, loopAlignment)
 	}
@@ -76,6 +86,11 @@ func (l *lowerer) block(b pvm.Block) {
 	l.a.Jcc32(amd64.Less, 0)
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))
 	l.pending, l.canonical, l.flagsAt = 0, 0, -1
+	l.body()
+}
+
+// body lowers the instructions of a block that is paid for.
+func (l *lowerer) body() {
 	for ; l.i < l.end && l.a.Len() <= l.most; l.i++ {
 		in := &l.insts[l.i]
 		l.a.Reserve(maxLowered)
@@ -89,11 +104,15 @@ func (l *lowerer) block(b pvm.Block) {
 
 // finish writes what lies out of line and completes the jumps forward.
 func (l *lowerer) finish() {
+	l.most = math.MaxInt // what follows is at most as much again for each loop
+	for _, lp := range l.loops {
+		l.single(lp)
+	}
 	for _, s := range l.slow {
 		l.a.Reserve(amd64.MaxInst)
 		l.patch(s.at, l.a.Len())
 		l.callStub(stubStep)
-		l.sites = append(l.sites, site{uint32(l.a.Len()), s.inst, s.pending})
+		l.sites = append(l.sites, site{uint32(l.a.Len()), s.inst, s.pending, 0})
 	}
 	for _, f := range l.fixups {
 		l.patch(f.at, int(l.labels[f.target]))
@@ -179,7 +198,7 @@ func (l *lowerer) move32(dst, src amd64.Reg) {
 // interpret leaves the code here: the interpreter does this instruction.
 func (l *lowerer) interpret() {
 	l.callStub(stubStep)
-	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending})
+	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending, l.ahead})
 }
 
 // interpretIf leaves the code if c holds.
@@ -192,7 +211,7 @@ func (l *lowerer) callStub(at int) { l.a.Call32(int32(at - l.a.Len() - 5)) }
 
 // access notes that the next instruction touches guest memory.
 func (l *lowerer) access() {
-	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending})
+	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending, l.ahead})
 }
 
 // shortJump emits a jump forward over less than 128 octets, which land completes.

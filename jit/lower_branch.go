@@ -67,6 +67,11 @@ func (l *lowerer) branch(c amd64.Cond, target uint32) {
 		l.interpretIf(c)
 		return
 	}
+	if l.half {
+		l.a.Jcc32(c.Not(), 0)
+		l.loops[len(l.loops)-1].leaves = uint32(l.a.Len() - 4)
+		return
+	}
 	at := l.labels[target]
 	if at <= alignHead {
 		l.a.Jcc32(c, 0)

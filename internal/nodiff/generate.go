@@ -200,7 +200,42 @@ func (g generator) follow(in *Inst) {
 		g.append(Inst{Op: pvm.AddImm32, A: other, B: result})
 	case 5:
 		g.indexed()
+	case 6:
+		if g.chance(3) {
+			g.loop()
+		}
 	}
+}
+
+// loop appends a loop of a single block, which ends by a counter or by whatever happens to another register.
+func (g generator) loop() {
+	counter := uint8(g.below(13))
+	g.append(Inst{Op: pvm.LoadImm, A: counter, X: uint64(g.below(12)), Size: 3})
+	g.append(Inst{Op: pvm.Fallthrough})
+	start := len(g.p.Insts)
+	for range g.below(8) {
+		in := Inst{
+			Op: opcodes[g.below(len(opcodes))], A: uint8(g.below(13)), B: uint8(g.below(13)), D: uint8(g.below(13)),
+			X: g.value(), Y: g.value(), Size: uint8(g.next()),
+		}
+		flags := pvm.Ops[in.Op].Flags
+		if flags.Has(pvm.Ends) || in.Op == pvm.Sbrk {
+			continue
+		}
+		if flags.Width() > 0 {
+			g.address(&in)
+		}
+		g.append(in)
+	}
+	g.append(Inst{Op: pvm.AddImm64 - pvm.Opcode(g.below(2))*(pvm.AddImm64-pvm.AddImm32), A: counter, B: counter, X: ^uint64(0), Size: 3})
+	branch := Inst{Op: pvm.BranchEqImm + pvm.Opcode(g.below(10)), A: counter, Target: start}
+	if g.chance(2) {
+		branch.Op = pvm.BranchNeImm
+	}
+	if g.chance(4) {
+		branch = Inst{Op: pvm.BranchEq + pvm.Opcode(g.below(6)), A: counter, B: uint8(g.below(13)), Target: start}
+	}
+	g.append(branch)
 }
 
 // indexed appends an access to an element of an array, as compilers for RISC-V write it: scale the index, perhaps clear

@@ -1,0 +1,70 @@
+package jit
+
+import (
+	"damson/internal/pvm"
+	"damson/jit/amd64"
+)
+
+// maxShort is how many instructions a loop may have to be lowered twice.
+const maxShort = 16
+
+// loop is a block that branches back to its own start, lowered so that two rounds are paid for at a time. That saves half
+// of the payments and of the jumps, which is much where there is little else. What to do when there is not gas
+// enough for two rounds, or when the loop ends after the first of them, lies out of line.
+type loop struct {
+	block  int // its number
+	b      pvm.Block
+	end    int    // the instruction after it
+	unpaid uint32 // displacement of the jump that is taken when two rounds cannot be paid
+	leaves uint32 // displacement of the jump out of the first round
+}
+
+// short reports whether the block is such a loop.
+func (l *lowerer) short(b pvm.Block) bool {
+	last := &l.insts[l.end-1]
+	if last.Y != b.First || pvm.Ops[last.Op].Flags&pvm.Branches == 0 || l.end-int(b.First) > maxShort {
+		return false
+	}
+	for i := int(b.First); i < l.end; i++ {
+		if l.insts[i].Op == pvm.Sbrk { // would leave the code in the middle
+			return false
+		}
+	}
+	return true
+}
+
+// twice lowers two rounds of a short loop.
+func (l *lowerer) twice(b pvm.Block) {
+	l.a.AlignTo(loopAlignment, loopAlignment)
+	l.labels[b.First] = uint32(l.a.Len())
+	l.a.RegImm(amd64.Sub64, gasReg, int32(2*b.Cost))
+	l.a.Jcc32(amd64.Less, 0)
+	l.loops = append(l.loops, loop{block: len(l.gasJumps), b: b, end: l.end, unpaid: uint32(l.a.Len() - 4)})
+	l.gasJumps = append(l.gasJumps, 0)
+	l.pending, l.canonical, l.flagsAt = 0, 0, -1
+
+	l.half, l.ahead = true, uint16(b.Cost)
+	l.body()
+	l.half, l.ahead = false, 0
+	l.i = int(b.First)
+	l.body()
+}
+
+// single lowers what lies out of line: a round that is paid alone, and the way out after the first of two rounds, which
+// gives the payment for the second back.
+func (l *lowerer) single(lp loop) {
+	l.a.Reserve(maxLowered)
+	l.patch(lp.unpaid, l.a.Len())
+	l.a.RegImm(amd64.Add64, gasReg, int32(lp.b.Cost))
+	l.a.Jcc32(amd64.Less, 0)
+	l.gasJumps[lp.block] = uint32(l.a.Len() - 4)
+	l.pending, l.canonical, l.flagsAt = 0, 0, -1
+	l.i, l.end = int(lp.b.First), lp.end
+	l.body()
+	l.jump(uint32(lp.end))
+
+	l.a.Reserve(maxLowered)
+	l.patch(lp.leaves, l.a.Len())
+	l.a.RegImm(amd64.Add64, gasReg, int32(lp.b.Cost))
+	l.jump(uint32(lp.end))
+}
