@@ -49,7 +49,7 @@ func (s *Store) Commit(b *Block) (*state.State, error) {
 		err = s.describe(batch, e, b, written.Next)
 	}
 	if err == nil {
-		err = s.apply(batch, false)
+		err = s.send(&write{batch: batch, seq: e.seq + 1, applied: make(chan error, 1)})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store %s: block %s: %w", s.dir, b.Hash, err)
@@ -159,7 +159,7 @@ func (s *Store) point(name string, hash protocol.Hash) error {
 	if err := batch.Set(metaKey(name), hash[:], nil); err != nil {
 		return err
 	}
-	return s.apply(batch, false)
+	return s.apply(batch)
 }
 
 // remember keeps a trie at hand.
@@ -177,20 +177,14 @@ func (s *Store) remember(hash protocol.Hash, t *trie.Trie) {
 // write is a batch on its way to the disk.
 type write struct {
 	batch   *pebble.Batch // nil asks only when all before are synced
+	seq     uint64        // number of the block after it, if it holds one
 	applied chan error
 	synced  chan error // nil if nobody waits
 }
 
-// apply makes a batch visible, and durable some time later or, if sync is set, before it returns.
-func (s *Store) apply(batch *pebble.Batch, sync bool) error {
-	w := &write{batch: batch, applied: make(chan error, 1)}
-	if sync {
-		w.synced = make(chan error, 1)
-	}
-	if err := s.send(w); err != nil || !sync {
-		return err
-	}
-	return s.wait(w.synced)
+// apply makes a batch visible now, and durable some time later.
+func (s *Store) apply(batch *pebble.Batch) error {
+	return s.send(&write{batch: batch, applied: make(chan error, 1)})
 }
 
 func (s *Store) send(w *write) error {
@@ -235,13 +229,7 @@ func (s *Store) startWriters() {
 		for w := range s.writes {
 			var err error
 			if w.batch != nil {
-				err = s.db.ApplyNoSyncWait(w.batch, pebble.Sync)
-				if err == nil {
-					err = s.failed.get()
-				}
-				if err != nil {
-					s.failed.note(fmt.Errorf("write: %w", err))
-				}
+				err = s.hand(w.batch)
 			}
 			w.applied <- err
 			if err == nil {
@@ -250,6 +238,7 @@ func (s *Store) startWriters() {
 		}
 	})
 	s.writers.Go(func() {
+		onDisk := uint64(0)
 		for w := range s.synced {
 			if w.batch != nil {
 				if err := w.batch.SyncWait(); err != nil {
@@ -257,11 +246,37 @@ func (s *Store) startWriters() {
 				}
 				_ = w.batch.Close() // gives its memory back; it cannot fail
 			}
-			if w.synced != nil {
-				w.synced <- s.failed.get()
+			onDisk = max(onDisk, w.seq)
+			if w.synced == nil {
+				continue
 			}
+			if s.failed.get() == nil {
+				if err := s.witness.claim(onDisk); err != nil {
+					s.failed.note(fmt.Errorf("%s: %w", witnessName, err))
+				}
+			}
+			w.synced <- s.failed.get()
 		}
 	})
+}
+
+// hand gives a batch to the database, which panics if it cannot write its log.
+func (s *Store) hand(batch *pebble.Batch) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+			if cause, ok := r.(error); ok {
+				err = cause
+			}
+		}
+		if err != nil {
+			s.failed.note(fmt.Errorf("write: %w", err))
+		}
+	}()
+	if err := s.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
+		return err
+	}
+	return s.failed.get()
 }
 
 // stop waits for the writers and closes the database. After a failure it does not wait: they may never end.

@@ -52,12 +52,58 @@ func (e events) Fatalf(format string, args ...any) {
 	e.store.failed.note(fmt.Errorf("database: "+format, args...))
 }
 
-// openError says of which file an error of opening is.
-func (s *Store) openError(err error) error {
-	if noted := s.failed.get(); noted != nil && !errors.Is(noted, err) {
-		err = errors.Join(noted, err)
+// openDatabase opens the database. Where its files end as they do after a crash or after damage, it looks first whether
+// anything is lost, because opening it would remove what is left.
+func (s *Store) openDatabase() error {
+	fs := s.opts.FS
+	if err := fs.MkdirAll(s.dir, 0o755); err != nil {
+		return err
 	}
-	return fmt.Errorf("store %s: open: %w", s.dir, err)
+	unclean, description, err := inspect(fs, s.dir)
+	if err != nil {
+		return err
+	}
+	w, err := openWitness(fs, s.dir)
+	if err != nil {
+		return err
+	}
+	if len(unclean) > 0 && w.seq > 0 {
+		err = s.checkUnclean(unclean, w.seq)
+	}
+	if err == nil {
+		s.db, err = pebble.Open(s.dir, s.databaseOptions())
+	}
+	if err != nil {
+		if noted := s.failed.get(); noted != nil && !errors.Is(err, noted) {
+			err = errors.Join(noted, err)
+		}
+		if len(unclean) > 0 {
+			err = fmt.Errorf("%w (%s may be damaged)", err, strings.Join(unclean, " and "))
+		}
+		if description != "" {
+			err = fmt.Errorf("open by %s: %w", description, err)
+		}
+		return errors.Join(err, w.close())
+	}
+	has, err := s.number(metaSeq, 1)
+	if err == nil && has < w.seq {
+		err = lostError(unclean, has, w.seq)
+	}
+	if err != nil {
+		return errors.Join(err, s.db.Close(), w.close())
+	}
+	s.witness = w
+	return nil
+}
+
+// enter begins to read; the database stays open until readers.Done is called.
+func (s *Store) enter() bool {
+	s.readersMu.Lock()
+	defer s.readersMu.Unlock()
+	if !s.gone {
+		s.readers.Add(1)
+	}
+	return !s.gone
 }
 
 // source gives the records of states.
@@ -68,6 +114,10 @@ func (s source) Read(id uint64) ([]byte, error) { return s.store.get(recordKey(i
 
 // get gives a copy of the value of a key; ErrNotFound if there is none.
 func (s *Store) get(key []byte) ([]byte, error) {
+	if !s.enter() {
+		return nil, ErrClosed
+	}
+	defer s.readers.Done()
 	value, closer, err := s.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, ErrNotFound

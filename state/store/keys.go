@@ -42,7 +42,9 @@ func slotKey(slot protocol.Slot) []byte {
 	return binary.BigEndian.AppendUint32([]byte{prefixHeader}, uint32(slot))
 }
 
-func headerKey(slot protocol.Slot, hash protocol.Hash) []byte { return append(slotKey(slot), hash[:]...) }
+func headerKey(slot protocol.Slot, hash protocol.Hash) []byte {
+	return append(slotKey(slot), hash[:]...)
+}
 
 func metaKey(name string) []byte { return append([]byte{prefixMeta}, name...) }
 

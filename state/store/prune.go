@@ -56,7 +56,7 @@ func (s *Store) Finalize(hash protocol.Hash) error {
 		dead, err = s.dropForks(batch, e, s.finalized, s.finalSlot)
 	}
 	if err == nil {
-		err = s.apply(batch, false)
+		err = s.apply(batch)
 	}
 	if err != nil {
 		return fmt.Errorf("store %s: finalize: %w", s.dir, err)
@@ -140,7 +140,7 @@ func (s *Store) dropArchived() error {
 		err = batch.Delete(metaKey(metaForks), nil)
 	}
 	if err == nil {
-		err = s.apply(batch, false)
+		err = s.apply(batch)
 	}
 	s.forget(dead)
 	return err
@@ -267,7 +267,7 @@ func (s *Store) pruneStates(tail *Entry, final protocol.Slot) (post *Entry, more
 	if err := batch.Set(metaKey(metaTail), tail.Hash[:], nil); err != nil {
 		return nil, false, err
 	}
-	return tail, more, s.apply(batch, false)
+	return tail, more, s.apply(batch)
 }
 
 // deleteRetired adds the deletion of what a block's state does not have of its parent's.
@@ -311,5 +311,5 @@ func (s *Store) pruneBlocks(tail *Entry, final protocol.Slot) (more bool, err er
 	if err != nil || batch.Empty() {
 		return false, errors.Join(err, batch.Close())
 	}
-	return more, s.apply(batch, false)
+	return more, s.apply(batch)
 }

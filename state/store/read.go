@@ -111,6 +111,10 @@ func (s *Store) BySlot(first, last protocol.Slot) ([]*Entry, error) {
 
 // headers calls each for every header from a key on, until it says no.
 func (s *Store) headers(from []byte, each func(protocol.Slot, protocol.Hash) (more bool, err error)) (err error) {
+	if !s.enter() {
+		return ErrClosed
+	}
+	defer s.readers.Done()
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: keysAfter(prefixHeader)})
 	if err != nil {
 		return err

@@ -49,13 +49,18 @@ var (
 
 // Store is an open chain. It is safe for concurrent use; commits are taken one at a time.
 type Store struct {
-	dir    string
-	opts   Options
-	params *protocol.Params
-	db     *pebble.DB
-	cache  *pebble.Cache
-	pages  *trie.Pages
-	failed failure
+	dir     string
+	opts    Options
+	params  *protocol.Params
+	db      *pebble.DB
+	cache   *pebble.Cache
+	witness *witness // written by the goroutine that waits for the disk
+	pages   *trie.Pages
+	failed  failure
+
+	readers   sync.WaitGroup // who reads the database now
+	readersMu sync.Mutex
+	gone      bool // nobody may begin to; guarded by readersMu
 
 	mu        sync.Mutex // guards what follows
 	next      uint64     // number of the next record
@@ -117,12 +122,10 @@ func Open(dir string, o Options) (*Store, error) {
 	s.failed.done = make(chan struct{})
 	// A quarter of the cache holds blocks of tables, the rest what was made of them.
 	s.cache = pebble.NewCache(o.CacheBytes / 4)
-	db, err := pebble.Open(dir, s.databaseOptions())
-	if err != nil {
+	if err := s.openDatabase(); err != nil {
 		s.cache.Unref()
-		return nil, s.openError(err)
+		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
-	s.db = db
 	s.pages = trie.NewPages(source{s}, o.CacheBytes-o.CacheBytes/4)
 	if err := s.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("store %s: %w", dir, err), s.closeDatabase())
@@ -194,7 +197,11 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) closeDatabase() error {
-	err := s.db.Close()
+	s.readersMu.Lock()
+	s.gone = true
+	s.readersMu.Unlock()
+	s.readers.Wait()
+	err := errors.Join(s.db.Close(), s.witness.close())
 	s.cache.Unref()
 	return err
 }
