@@ -64,10 +64,16 @@ func (r *run) callRead() signal {
 		return panics
 	}
 	var v []byte
-	if id, ok := r.acc.named(φ[7]); ok {
+	if id, ok := r.acc.named(φ[7]); ok && r.acc.canHold(id, φ[9]) {
 		v = r.acc.accounts.Storage(id, r.storageKey(id, φ[8], φ[9]))
 	}
 	return r.deliver(v, v != nil, φ[10], φ[11], φ[12])
+}
+
+// canHold reports whether a service may have something of so many octets, going by its footprint, or whether looking
+// costs little anyway. A guest pays 10 gas however much memory it names, and should not have it hashed in vain.
+func (c *accumulation) canHold(id protocol.ServiceID, size uint64) bool {
+	return size <= copyLimit || size <= c.accounts.Account(id).Octets
 }
 
 // storageKey hashes the storage key of a service that lies in readable memory. A guest can name as much memory
@@ -102,9 +108,18 @@ func (r *run) callWrite() signal {
 	if !r.m.Mem.Readable(keyAt, keySize) || !r.m.Mem.Readable(at, size) {
 		return panics
 	}
-	id := r.acc.in.Service
+	id, p := r.acc.in.Service, r.invoker.params
+	if !r.acc.canHold(id, keySize) {
+		// There is no such key. It need not be hashed unless there will be.
+		switch balance := r.acc.accounts.Account(id).Balance; {
+		case r.acc.accounts.StorageThreshold(p, id, keySize, size) > balance:
+			return r.answer(resultFull)
+		case size == 0:
+			return r.answer(resultNone)
+		}
+	}
 	change := r.acc.accounts.PlanStorage(id, r.storageKey(id, keyAt, keySize), keySize, size)
-	if !change.Affordable(r.invoker.params) {
+	if !change.Affordable(p) {
 		return r.answer(resultFull)
 	}
 	value := make([]byte, size)

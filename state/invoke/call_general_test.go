@@ -8,6 +8,7 @@ import (
 
 	"damson/internal/block"
 	"damson/internal/protocol"
+	"damson/internal/pvm"
 	"damson/state"
 )
 
@@ -184,4 +185,28 @@ func TestLog(t *testing.T) {
 	if x := events[5]; x.Service != nil || *x.Core != 1 {
 		t.Errorf("%+v", x)
 	}
+}
+
+// TestLongKeysCostLittle names a GiB of memory, over and over, as what no service can have: it would take minutes to hash.
+func TestLongKeysCostLittle(t *testing.T) {
+	const size = 1 << 30
+	base := entries{}.account(theService, state.Account{Balance: 1 << 20, Items: 2, Octets: 181}).account(7, state.Account{})
+	e := accumulateEnv(t, base.request(theService, protocol.Hash{}, 100))
+	e.r.m.Mem.Map(0x1000, size/pvm.PageSize, pvm.Write)
+	for range 200 {
+		e.ok(3, resultNone, self, 0x1000000, size)
+		e.ok(3, resultNone, 7, 0x1000000, size)
+		e.ok(3, resultNone, 8, 0x1000000, size)
+		e.ok(4, resultNone, 0x1000000, size, 0, 0)
+		e.ok(4, resultFull, 0x1000000, size, room, 1)
+		e.ok(26, resultHuh, self, 0x1000000, size)
+		e.ok(26, resultHuh, 7, 0x1000000, size)
+	}
+	e.ok(4, resultNone, 0x1000000, 1<<19, room, 1)
+	e.ok(4, resultFull, 0x1000000, 1<<19+1, room, 1)
+	e.ok(3, 1, self, 0x1000000, 1<<19)
+	e.ok(4, 1, 0x1000000, 1<<19, 0, 0)
+	e.ok(4, resultNone, 0x1000000, 1<<19, 0, 0)
+	e.self().Balance = 0
+	e.ok(4, resultFull, 0x1000000, 1<<19, 0, 0)
 }

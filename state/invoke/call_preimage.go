@@ -116,6 +116,9 @@ func (r *run) callProvide() signal {
 	if !ok {
 		return r.answer(resultWho)
 	}
+	if !c.canHold(id, size) { // neither a request for it
+		return r.answer(resultHuh)
+	}
 	var h blake2b.Hasher
 	r.hashRange(&h, at, size)
 	key := provisionKey{id, h.Sum()}

@@ -46,6 +46,17 @@ func (a *Accounts) PlanStorage(id protocol.ServiceID, key protocol.StateKey, key
 	return c
 }
 
+// StorageThreshold is the threshold that a service would have with size octets under a key of keySize octets, under
+// which there is nothing; if size is 0 nothing is added.
+func (a *Accounts) StorageThreshold(p *protocol.Params, id protocol.ServiceID, keySize, size uint64) protocol.Balance {
+	after := a.load(id).Account
+	if size > 0 {
+		after.Items++
+		after.Octets += storageOctets + keySize + size
+	}
+	return after.Threshold(p)
+}
+
 // Affordable reports whether the service is there and its balance covers the threshold after the change.
 func (c *StorageChange) Affordable(p *protocol.Params) bool {
 	after := c.account.Account
