@@ -3,11 +3,13 @@ package jit
 import (
 	"bufio"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
 	"golang.org/x/arch/x86/x86asm"
 
+	"damson/bench/pvm/measure"
 	"damson/internal/nodiff"
 	"damson/internal/pvm"
 	"damson/internal/vectors"
@@ -201,9 +203,13 @@ func BenchmarkHostile(b *testing.B) {
 			p := hostile(b, unit, 4_000_000)
 			l := &lowerer{how: &lowerings}
 			b.SetBytes(4_000_000)
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			start := measure.ThreadTime()
 			for b.Loop() {
 				_ = lower(l, p)
 			}
+			b.ReportMetric(float64(measure.ThreadTime()-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

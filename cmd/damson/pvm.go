@@ -44,8 +44,8 @@ type program struct {
 	args      []byte
 	gas       int64
 	ping      bool
-	nsCompile int64
-	octets    int
+	nsCompile int64 // from the blob to code that can run
+	octets    int   // of the guest's code
 }
 
 // load reads a program and compiles it on an engine. Release its memory after use.
@@ -73,9 +73,10 @@ func (f *programFlags) load(path string, e pvm.Engine) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	took := time.Since(start)
 	return &program{
 		image: image, code: code, memory: e.NewMemory(), args: args, gas: f.gas, ping: f.hostCall == "ping",
-		nsCompile: time.Since(start).Nanoseconds(), octets: len(image.Program.Code()),
+		nsCompile: took.Nanoseconds(), octets: len(image.Program.Code()),
 	}, nil
 }
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"damson/internal/pvm"
-
 	"github.com/spf13/cobra"
 )
 
@@ -29,11 +27,7 @@ guest's run takes, and the gas that it burns a second. The programs get the same
 			var rows []timing
 			for _, path := range paths {
 				for _, name := range strings.Split(engines, ",") {
-					e, err := newEngine(name, cmd.ErrOrStderr())
-					if err != nil {
-						return err
-					}
-					row, err := f.time(path, name, e, runs)
+					row, err := f.time(path, name, runs, cmd.ErrOrStderr())
 					if err != nil {
 						return err
 					}
@@ -65,31 +59,46 @@ type timing struct {
 	MgasS     float64 `json:"mgas_s"`
 }
 
-// time runs a program and gives the medians. Every run has its own memory, and every other figure of one load.
-func (f *programFlags) time(path, name string, e pvm.Engine, runs int) (*timing, error) {
+// time compiles and runs a program so often and gives the medians. Each time has an engine of its own, so that nothing
+// is found in a cache.
+func (f *programFlags) time(path, name string, runs int, log io.Writer) (*timing, error) {
 	if runs < 1 {
 		return nil, fmt.Errorf("--runs %d: want at least 1", runs)
 	}
-	p, err := f.load(path, e)
-	if err != nil {
-		return nil, err
-	}
-	defer p.memory.Release()
-	row := &timing{File: path, Engine: engineName(name, e), NsCompile: p.nsCompile}
-	var times []int64
-	for range runs {
+	row := &timing{File: path}
+	var compiles, execs []int64
+	octets := 0
+	for n := range runs {
+		if n > 0 {
+			log = io.Discard // what an engine says it has said
+		}
+		e, err := newEngine(name, log)
+		if err != nil {
+			return nil, err
+		}
+		p, err := f.load(path, e)
+		if err != nil {
+			return nil, err
+		}
 		m, exit, took, err := p.run()
 		if err != nil {
 			return nil, err
 		}
-		times = append(times, took.Nanoseconds())
-		row.Exit, row.GasUsed = exitNames[exit.Reason], gasUsed(f.gas, m)
+		compiles, execs = append(compiles, p.nsCompile), append(execs, took.Nanoseconds())
+		row.Engine, row.Exit, row.GasUsed = engineName(name, e), exitNames[exit.Reason], gasUsed(f.gas, m)
+		octets = p.octets
+		p.memory.Release()
 	}
-	slices.Sort(times)
-	row.NsExec = times[len(times)/2]
-	row.CompileMB = 1000 * float64(p.octets) / float64(max(row.NsCompile, 1))
+	row.NsCompile, row.NsExec = middle(compiles), middle(execs)
+	row.CompileMB = 1000 * float64(octets) / float64(max(row.NsCompile, 1))
 	row.MgasS = 1000 * float64(row.GasUsed) / float64(max(row.NsExec, 1))
 	return row, nil
+}
+
+// middle is the median.
+func middle(times []int64) int64 {
+	slices.Sort(times)
+	return times[len(times)/2]
 }
 
 func printTimings(w io.Writer, rows []timing) error {
