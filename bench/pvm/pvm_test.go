@@ -139,8 +139,8 @@ func BenchmarkGo(b *testing.B) {
 	})
 }
 
-// BenchmarkDecode times what becomes of a blob before any engine sees it.
-func BenchmarkDecode(b *testing.B) {
+// BenchmarkBlob times what becomes of a blob before any engine sees it.
+func BenchmarkBlob(b *testing.B) {
 	eachProgram(b, func(b *testing.B, p *programs.Program) {
 		insts, octets := 0, 0
 		for b.Loop() {
