@@ -9,7 +9,8 @@ import (
 	"damson/jit/exec"
 )
 
-// Stubs at the start of all code, by which it is left. What calls one says by the return address where it stands; they return to who called the code.
+// Stubs at the start of all code, by which it is left. What calls one says by the return address where it stands; they
+// return to who called the code.
 const (
 	stubStep = 0  // the interpreter is to do this instruction
 	stubGas  = 32 // the gas does not reach through this block
