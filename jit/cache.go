@@ -78,7 +78,11 @@ func (c *cache) add(id pvm.Identity, p *pvm.Program, compile func() (pvm.Code, i
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.entries[id] == el {
+	switch {
+	case c.entries[id] != el:
+	case size == unkept:
+		c.remove(el)
+	default:
 		e.bytes = int64(size)
 		c.bytes += e.bytes
 		c.shrink(el)
@@ -89,15 +93,22 @@ func (c *cache) add(id pvm.Identity, p *pvm.Program, compile func() (pvm.Code, i
 	return code, nil
 }
 
+// unkept is the size of what is not to be kept.
+const unkept = -1
+
+func (c *cache) remove(el *list.Element) {
+	e := c.recent.Remove(el).(*entry)
+	c.bytes -= e.bytes
+	delete(c.entries, e.id)
+	delete(c.pointers, e.program)
+}
+
 // shrink throws out what was longest unused, but not keep and nothing that is being compiled.
 func (c *cache) shrink(keep *list.Element) {
 	for el := c.recent.Back(); el != nil && c.bytes > c.bound; {
 		before := el.Prev()
 		if e := el.Value.(*entry); el != keep && e.bytes > 0 {
-			c.bytes -= e.bytes
-			c.recent.Remove(el)
-			delete(c.entries, e.id)
-			delete(c.pointers, e.program)
+			c.remove(el)
 		}
 		el = before
 	}

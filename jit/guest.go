@@ -30,14 +30,22 @@ func (g *guest) Discard(first, count uint32) { g.space.Discard(first, count) }
 // Bounds on what is kept for the next run.
 const (
 	defaultSpaces = 64
-	maxIdlePages  = 4096 // of one memory: what is larger is emptied
+	maxIdlePages  = 4096  // of one memory: what is larger is emptied
+	maxPagesTotal = 32768 // of all of them
 )
 
 // spaces keeps memories that were released: as they were, since most will be loaded with the same program again.
 type spaces struct {
 	mu    sync.Mutex
-	idle  []*pvm.Memory
+	idle  []idleSpace
+	pages int // open in the idle ones
 	bound int
+}
+
+// idleSpace is a memory that waits, and how many pages are open in it.
+type idleSpace struct {
+	memory *pvm.Memory
+	pages  int
 }
 
 func (s *spaces) init(bound int) {
@@ -52,10 +60,10 @@ func (s *spaces) init(bound int) {
 func (s *spaces) get() *pvm.Memory {
 	s.mu.Lock()
 	if n := len(s.idle); n > 0 {
-		m := s.idle[n-1]
-		s.idle = s.idle[:n-1]
+		last := s.idle[n-1]
+		s.idle, s.pages = s.idle[:n-1], s.pages-last.pages
 		s.mu.Unlock()
-		return m
+		return last.memory
 	}
 	s.mu.Unlock()
 	space, err := exec.NewSpace()
@@ -72,11 +80,15 @@ func (s *spaces) put(m *pvm.Memory) {
 		m.Reset()
 		g.space.Reset()
 	}
+	pages := g.space.Pages()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.idle) < s.bound {
-		s.idle = append(s.idle, m)
-		return
+	keep := len(s.idle) < s.bound && s.pages+pages <= maxPagesTotal
+	if keep {
+		s.idle = append(s.idle, idleSpace{m, pages})
+		s.pages += pages
 	}
-	g.space.Close()
+	s.mu.Unlock()
+	if !keep {
+		g.space.Close()
+	}
 }

@@ -9,6 +9,7 @@
 package jit
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -56,11 +57,15 @@ func (e *Engine) Compile(p *pvm.Program) (pvm.Code, error) {
 	return e.cache.get(p, func() (pvm.Code, int) {
 		c, err := e.recompile(p)
 		if err != nil { // too large, or no room: that is no reason not to run it
+			size := p.Size()
+			if errors.Is(err, exec.ErrFull) { // until the next collection: try again another time
+				size = unkept
+			}
 			c, err := e.fallback.Compile(p)
 			if err != nil {
-				return nil, 0
+				return nil, unkept
 			}
-			return c, p.Size()
+			return c, size
 		}
 		return c, c.size + p.Size() + 4*len(c.labels) + 12*len(c.sites)
 	})

@@ -25,9 +25,6 @@ var (
 	arenaLength uintptr
 )
 
-// errArenaFull says that no stretch of the arena is free for a program.
-var errArenaFull = errors.New("code arena is full")
-
 // arena hands out stretches of the low 2 GiB of the process, where 32-bit absolute addresses reach. A page of it is
 // either writable, while code is copied in, or executable, never both.
 type arena struct {
@@ -129,7 +126,7 @@ func (a *arena) take(size int) (span, error) {
 		a.free = slices.Replace(a.free, i, i+1, rest...)
 		return taken, nil
 	}
-	return span{}, errArenaFull
+	return span{}, ErrFull
 }
 
 // give returns a stretch and joins it with its neighbours.

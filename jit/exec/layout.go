@@ -12,6 +12,9 @@ import "errors"
 // ErrUnavailable says that this process cannot run machine code; it wraps the reason.
 var ErrUnavailable = errors.New("recompiler unavailable")
 
+// ErrFull says that there is no room for more code until some is freed.
+var ErrFull = errors.New("code arena is full")
+
 // Guest memory.
 const (
 	PageSize    = 4096
