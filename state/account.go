@@ -45,6 +45,14 @@ func (a *Account) DecodeFrom(d *codec.Decoder) {
 	a.Parent = protocol.ServiceID(d.U32())
 }
 
+// CodeHashOf gives the code hash of an encoded account, without the rest. It reports false if there is none.
+func CodeHashOf(octets []byte) (hash protocol.Hash, ok bool) {
+	if len(octets) <= len(hash) || octets[0] != accountVersion {
+		return hash, false
+	}
+	return protocol.Hash(octets[1 : 1+len(hash)]), true
+}
+
 // AppendTo appends C(255, s).
 func (a *Account) AppendTo(b []byte) []byte {
 	b = append(b, accountVersion)

@@ -59,6 +59,15 @@ func AccountKey(s protocol.ServiceID) (k protocol.StateKey) {
 	return k
 }
 
+// AccountOf gives the service whose account a key names: the inverse of AccountKey. It reports false for other keys.
+func AccountOf(k *protocol.StateKey) (protocol.ServiceID, bool) {
+	if k[0] != byte(accountChapter) {
+		return 0, false
+	}
+	s := protocol.ServiceID(k[1]) | protocol.ServiceID(k[3])<<8 | protocol.ServiceID(k[5])<<16 | protocol.ServiceID(k[7])<<24
+	return s, *k == AccountKey(s)
+}
+
 // Prefixes that keep the three dictionaries of a service apart.
 const (
 	storagePrefix  = 1<<32 - 1

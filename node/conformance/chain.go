@@ -49,6 +49,7 @@ func newChain(im *importer.Importer, p *protocol.Params, begin *Initialize, ance
 	}
 	first := &node{Ancestor: Ancestor{begin.Header.Slot, begin.HeaderHash}, state: state.New(p, begin.Entries)}
 	c.add(first)
+	im.Warm(first.state, begin.Entries)
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"damson/internal/block"
 	"damson/internal/codec"
 	"damson/internal/protocol"
+	"damson/node/importer"
 	"damson/node/trace"
 )
 
@@ -105,6 +106,8 @@ func (s *session) initialize(begin *Initialize) *Message {
 // importBlock answers with the root after the block or, if a rule of JAM refuses it, with an error.
 func (s *session) importBlock(octets []byte) (*Message, error) {
 	s.blocks++
+	importer.StageDecode.Enter()
+	defer importer.LeaveStages()
 	v := new(block.View)
 	if err := v.Decode(octets, s.params); err != nil {
 		if shapeless(err) {

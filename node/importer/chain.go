@@ -51,6 +51,8 @@ func (c *Chain) Put(header protocol.Hash, s *state.State) error {
 }
 
 func (c *Chain) keep(b *store.Block) error {
+	StageStore.Enter()
+	defer LeaveStages()
 	kept, err := c.store.Commit(b)
 	if err == nil {
 		c.remember(b.Hash, kept)
@@ -92,6 +94,8 @@ func (c *Chain) State(header protocol.Hash) (*state.State, bool, error) {
 // change afterwards. A block that is refused, by an error that wraps protocol.Invalid, leaves no trace. A block that
 // the store has is not executed again.
 func (c *Chain) Import(octets []byte) (*state.State, error) {
+	StageDecode.Enter()
+	defer LeaveStages()
 	v := new(block.View)
 	if err := v.Decode(octets, c.importer.params); err != nil {
 		return nil, fmt.Errorf("block: %w", err)

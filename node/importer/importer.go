@@ -4,6 +4,7 @@ package importer
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"damson/internal/block"
 	"damson/internal/protocol"
@@ -35,6 +36,7 @@ type Importer struct {
 	invoker  *invoke.Invoker
 	verifier *claim.Verifier
 	ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool
+	warming  *atomic.Bool // a goroutine makes code ready
 }
 
 // New makes an Importer, and what it would otherwise have to make while the first block waits.
@@ -44,7 +46,7 @@ func New(o Options) (*Importer, error) {
 		return nil, err
 	}
 	invoker := invoke.New(invoke.Options{Engine: o.Engine, Params: o.Params, Log: o.ServiceLog})
-	return &Importer{o.Params, invoker, verifier, o.Ancestor}, nil
+	return &Importer{o.Params, invoker, verifier, o.Ancestor, new(atomic.Bool)}, nil
 }
 
 // Apply executes a block on the state of its parent and gives the state that results. An error that wraps
@@ -53,8 +55,15 @@ func (im *Importer) Apply(prior *state.State, v *block.View) (*state.State, erro
 	var claims errgroup.Group
 	env := &transition.Env{
 		Params: im.params, Invoker: im.invoker, RingRoot: im.verifier.RingRoot,
-		Settle: func(s *claim.Set) { claims.Go(func() error { return im.verifier.Settle(s) }) },
+		Settle: func(s *claim.Set) {
+			claims.Go(func() error {
+				StageClaims.Enter()
+				return im.verifier.Settle(s)
+			})
+		},
+		Enter: enterPart,
 	}
+	defer LeaveStages()
 	if im.ancestor != nil {
 		env.Ancestor = func(header protocol.Hash, slot protocol.Slot) bool {
 			return im.ancestor(v.Header.Parent, header, slot)
@@ -63,8 +72,10 @@ func (im *Importer) Apply(prior *state.State, v *block.View) (*state.State, erro
 	delta, err := transition.Apply(env, prior, v)
 	var post *state.State
 	if err == nil {
+		StageRoot.Enter()
 		post = prior.Apply(delta)
 	}
+	StageClaims.Enter()
 	if claimErr := claims.Wait(); err == nil {
 		err = claimErr
 	}
@@ -74,6 +85,7 @@ func (im *Importer) Apply(prior *state.State, v *block.View) (*state.State, erro
 	if err != nil {
 		return nil, fmt.Errorf("block of slot %d: %w", v.Header.Slot, err)
 	}
+	im.warm(post, delta.Services, v.Extrinsic.Preimages)
 	return post, nil
 }
 

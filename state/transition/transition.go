@@ -32,6 +32,16 @@ const (
 	ErrBadStateRoot     = protocol.Invalid("header/bad_parent_state_root")
 )
 
+// Part is one of the parts that Apply consists of.
+type Part int
+
+// The parts, in their order.
+const (
+	Consensus    Part = iota // disputes, safrole, the header
+	Reporting                // assurances, guarantees
+	Accumulation             // accumulation, preimages, and what depends on them
+)
+
 // Env is what a transition needs besides the state and the block. It holds no state of the chain.
 type Env struct {
 	Params   *protocol.Params
@@ -40,6 +50,9 @@ type Env struct {
 
 	// Settle is handed claims once for each group of parts. It must not keep the caller waiting.
 	Settle func(*claim.Set)
+
+	// Enter is told which part of the work begins, for profiles; may be nil.
+	Enter func(Part)
 
 	// Workers bounds how many services are accumulated at once; 0 means one for each processor.
 	Workers int
@@ -75,7 +88,10 @@ func Apply(env *Env, before *state.State, v *block.View) (*state.Delta, error) {
 		return nil, err
 	}
 	r := &run{Env: env, prior: p, block: v}
-	for _, step := range []func() error{r.consensus, r.reporting, r.accumulation} {
+	for part, step := range [...]func() error{Consensus: r.consensus, Reporting: r.reporting, Accumulation: r.accumulation} {
+		if env.Enter != nil {
+			env.Enter(Part(part))
+		}
 		if err := step(); err != nil {
 			return nil, err
 		}
