@@ -189,8 +189,11 @@ func (g generator) follow(in *Inst) {
 		g.append(again)
 	case 2:
 		branch := Inst{Op: pvm.BranchEqImm + pvm.Opcode(g.below(10)), A: result, Target: g.target()}
-		if g.chance(4) {
+		switch g.below(4) {
+		case 0:
 			branch.X = g.value()
+		case 1, 2: // what the flags may tell already
+			branch.Op = pvm.BranchEqImm + pvm.Opcode(g.below(2))
 		}
 		g.append(branch)
 	case 3:
