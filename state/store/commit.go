@@ -260,21 +260,21 @@ func (s *Store) startWriters() {
 	})
 }
 
-// hand gives a batch to the database, which panics if it cannot write its log.
-func (s *Store) hand(batch *pebble.Batch) (err error) {
+// protect makes an error of a panic: the database panics where it cannot write.
+func protect(do func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%v", r)
-			if cause, ok := r.(error); ok {
-				err = cause
-			}
-		}
-		if err != nil {
-			s.failed.note(fmt.Errorf("write: %w", err))
+			err = fmt.Errorf("database: %v", r)
 		}
 	}()
-	if err := s.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
-		return err
+	return do()
+}
+
+// hand gives a batch to the database.
+func (s *Store) hand(batch *pebble.Batch) error {
+	err := protect(func() error { return s.db.ApplyNoSyncWait(batch, pebble.Sync) })
+	if err != nil {
+		s.failed.note(fmt.Errorf("write: %w", err))
 	}
 	return s.failed.get()
 }

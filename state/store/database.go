@@ -14,7 +14,7 @@ const databaseFormat = pebble.FormatTableFormatV6
 func (s *Store) databaseOptions() *pebble.Options {
 	o := &pebble.Options{
 		Cache:                       s.cache,
-		FS:                          s.opts.FS,
+		FS:                          logGuard{s.opts.FS, s},
 		FormatMajorVersion:          databaseFormat,
 		MemTableSize:                memTable,
 		MemTableStopWritesThreshold: 4,

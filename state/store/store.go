@@ -57,6 +57,7 @@ type Store struct {
 	witness *witness // written by the goroutine that waits for the disk
 	pages   *trie.Pages
 	failed  failure
+	running atomic.Bool // all is open
 
 	readers   sync.WaitGroup // who reads the database now
 	readersMu sync.Mutex
@@ -127,9 +128,10 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
 	s.pages = trie.NewPages(source{s}, o.CacheBytes-o.CacheBytes/4)
-	if err := s.load(); err != nil {
+	if err := protect(s.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("store %s: %w", dir, err), s.closeDatabase())
 	}
+	s.running.Store(true)
 	s.startWriters()
 	s.startPruning()
 	return s, nil
