@@ -16,8 +16,9 @@ import (
 
 // fuzzTargetFlags are what the fuzz-target command can be told.
 type fuzzTargetFlags struct {
-	socket, spec, engine, profile string
-	quiet                         bool
+	socket, spec, engine string
+	quiet                bool
+	profiles             profileFlags
 }
 
 func fuzzTargetCommand() *cobra.Command {
@@ -38,7 +39,7 @@ Sessions follow one another, each with a state of its own. SIGINT and SIGTERM en
 	flags.StringVar(&f.socket, "socket", "", "`PATH` of the socket to listen on")
 	flags.StringVar(&f.spec, "spec", "tiny", "chain parameters: tiny, full, or a file with the encoded parameters or a chain spec")
 	flags.StringVar(&f.engine, "engine", "auto", "what runs the services' code: "+engineNames)
-	flags.StringVar(&f.profile, "profile", "", "write a profile for go tool pprof or trace: `KIND=FILE` with KIND cpu, mem or trace")
+	f.profiles.register(flags)
 	flags.BoolVar(&f.quiet, "quiet", false, "log only what went wrong")
 	if err := cmd.MarkFlagRequired("socket"); err != nil {
 		panic(err) // the flag is declared above
@@ -84,7 +85,7 @@ func runFuzzTarget(cmd *cobra.Command, f *fuzzTargetFlags) error {
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 	target := conformance.NewTarget(conformance.TargetOptions{Params: params, Importer: im, Version: appVersion(), Log: log})
-	stopProfile, err := startProfile(f.profile)
+	stopProfile, err := f.profiles.start(cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,10 @@ import (
 
 // importFlags are what the import command can be told.
 type importFlags struct {
-	spec, engine, verify, profile, genesis string
-	json, serviceLogs                      bool
-	store                                  storeFlags
+	spec, engine, verify, genesis string
+	json, serviceLogs             bool
+	profiles                      profileFlags
+	store                         storeFlags
 }
 
 func importCommand() *cobra.Command {
@@ -50,7 +51,7 @@ The exit status is 0 only if every good block was imported with the state expect
 	flags.StringVar(&f.engine, "engine", "auto", "what runs the services' code: "+engineNames)
 	flags.StringVar(&f.verify, "verify", "full", "compare every entry of the states (full) or their roots alone (root)")
 	flags.StringVar(&f.genesis, "genesis", "", "genesis `FILE`: the PATHs hold blocks that follow it")
-	flags.StringVar(&f.profile, "profile", "", "write a profile for go tool pprof or trace: `KIND=FILE` with KIND cpu, mem or trace")
+	f.profiles.register(flags)
 	flags.BoolVar(&f.json, "json", false, "print one JSON object in place of the table")
 	flags.BoolVar(&f.serviceLogs, "service-logs", false, "log what services say by the host call log (JIP-1) to stderr")
 	f.store.register(flags)
@@ -95,7 +96,7 @@ func runImport(cmd *cobra.Command, f *importFlags, paths []string) (err error) {
 		}
 	}
 	r := replay.New(replaying)
-	stop, err := startProfile(f.profile)
+	stop, err := f.profiles.start(cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}

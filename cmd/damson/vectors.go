@@ -15,6 +15,7 @@ import (
 type vectorsFlags struct {
 	spec, engine string
 	json         bool
+	profiles     profileFlags
 }
 
 func vectorsCommand() *cobra.Command {
@@ -37,11 +38,12 @@ The exit status is 0 only if there were vectors and all passed.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.spec, "spec", "both", "vectors of which chain: tiny, full or both")
 	flags.StringVar(&f.engine, "engine", "auto", "what runs the services' code: "+engineNames)
+	f.profiles.register(flags)
 	flags.BoolVar(&f.json, "json", false, "print one JSON object in place of the table")
 	return cmd
 }
 
-func runVectors(cmd *cobra.Command, f *vectorsFlags, paths []string) error {
+func runVectors(cmd *cobra.Command, f *vectorsFlags, paths []string) (err error) {
 	options := suites.Options{}
 	switch f.spec {
 	case "both":
@@ -54,6 +56,15 @@ func runVectors(cmd *cobra.Command, f *vectorsFlags, paths []string) error {
 	if err != nil {
 		return err
 	}
+	stopProfile, err := f.profiles.start(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if stopErr := stopProfile(); err == nil {
+			err = stopErr
+		}
+	}()
 	bar := newProgress(cmd.ErrOrStderr(), !f.json)
 	options.Engine = engine
 	options.Progress = func(suite, path string) {
