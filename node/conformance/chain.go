@@ -3,6 +3,7 @@ package conformance
 import (
 	"container/list"
 	"fmt"
+	"time"
 
 	"damson/internal/block"
 	"damson/internal/protocol"
@@ -13,6 +14,9 @@ import (
 // keptStates bounds the states of a session. Those that were used least recently go first: the parent of a block that
 // many variants are made of stays, however many there are.
 const keptStates = 256
+
+// maxWarming is how long the answer to Initialize waits for the code of services to be ready.
+const maxWarming = 250 * time.Millisecond
 
 // chain keeps the blocks of one session, siblings included, by the hashes of their headers.
 type chain struct {
@@ -49,7 +53,10 @@ func newChain(im *importer.Importer, p *protocol.Params, begin *Initialize, ance
 	}
 	first := &node{Ancestor: Ancestor{begin.Header.Slot, begin.HeaderHash}, state: state.New(p, begin.Entries)}
 	c.add(first)
-	im.Warm(first.state, begin.Entries)
+	select {
+	case <-im.Warm(first.state, begin.Entries):
+	case <-time.After(maxWarming):
+	}
 	return c
 }
 
