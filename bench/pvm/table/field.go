@@ -76,7 +76,7 @@ func newField(e pvm.Engine) (*field, error) {
 
 func (f *field) close() {
 	f.wazero.close()
-	os.RemoveAll(f.dir) //nolint:errcheck // a temporary folder
+	os.RemoveAll(f.dir)
 }
 
 // round runs everything once, the interpreter only if asked.

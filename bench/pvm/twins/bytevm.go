@@ -27,16 +27,36 @@ type bytecode struct{ op, a, b, c byte }
 
 // bytecodes is the program that the bytecode machine runs.
 var bytecodes = [...]bytecode{
-	{opLdi, 0, 0, 200}, {opLdi, 1, 0, 17}, {opLdi, 5, 0, 0},
-	{opMov, 2, 1, 0}, {opCall, 22, 0, 0}, // outer loop
+	{opLdi, 0, 0, 200},
+	{opLdi, 1, 0, 17},
+	{opLdi, 5, 0, 0},
+	{opMov, 2, 1, 0},
+	{opCall, 22, 0, 0}, // outer loop
 	{opLdi, 3, 0, 60},
-	{opMov, 4, 2, 0}, {opShr, 4, 4, 7}, {opXor, 2, 2, 4}, {opLdi, 6, 0, 255}, {opAnd, 7, 2, 6}, // inner loop
-	{opLd, 8, 7, 0}, {opAdd, 8, 8, 2}, {opSt, 8, 7, 0}, {opAdd, 5, 5, 8},
-	{opDec, 3, 0, 0}, {opJnz, 3, 0, 6},
-	{opAdd, 1, 1, 5}, {opDec, 0, 0, 0}, {opJnz, 0, 0, 3},
-	{opHalt, 0, 0, 0}, {opNop, 0, 0, 0},
-	{opJlt, 0, 9, 24}, {opRet, 0, 0, 0}, // subroutine
-	{opLdi, 10, 0, 3}, {opMul, 2, 2, 10}, {opInc, 2, 0, 0}, {opInc, 2, 0, 0}, {opNop, 0, 0, 0}, {opRet, 0, 0, 0},
+	{opMov, 4, 2, 0},
+	{opShr, 4, 4, 7},
+	{opXor, 2, 2, 4},
+	{opLdi, 6, 0, 255},
+	{opAnd, 7, 2, 6}, // inner loop
+	{opLd, 8, 7, 0},
+	{opAdd, 8, 8, 2},
+	{opSt, 8, 7, 0},
+	{opAdd, 5, 5, 8},
+	{opDec, 3, 0, 0},
+	{opJnz, 3, 0, 6},
+	{opAdd, 1, 1, 5},
+	{opDec, 0, 0, 0},
+	{opJnz, 0, 0, 3},
+	{opHalt, 0, 0, 0},
+	{opNop, 0, 0, 0},
+	{opJlt, 0, 9, 24},
+	{opRet, 0, 0, 0}, // subroutine
+	{opLdi, 10, 0, 3},
+	{opMul, 2, 2, 10},
+	{opInc, 2, 0, 0},
+	{opInc, 2, 0, 0},
+	{opNop, 0, 0, 0},
+	{opRet, 0, 0, 0},
 }
 
 func bytevm(n uint64) uint64 {

@@ -27,7 +27,7 @@ func copyWords(d, s []byte) {
 //go:noinline
 func copyOctets(d, s []byte) {
 	d = d[:len(s)]
-	for i := 0; i < len(s); i++ { // not copy: that is what the C does
+	for i := 0; i < len(s); i++ { //nolint:staticcheck // not copy: the C goes octet by octet
 		d[i] = s[i]
 	}
 }
