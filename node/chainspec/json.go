@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"damson/internal/protocol"
-	"damson/node/srsfile"
 	"damson/state/trie"
 )
 
@@ -195,7 +194,7 @@ func (s *Spec) Encode() []byte {
 	b := []byte("{\n")
 	line := func(key, value string) { b = fmt.Appendf(b, "  %q: %q,\n", key, value) }
 	line(keyID, s.ID)
-	if s.SRS == srsfile.DevInsecure {
+	if s.SRS != "" && s.SRS != zcash {
 		line(keySRS, s.SRS)
 	}
 	b = fmt.Appendf(b, "  %q: [", keyBootnodes)
