@@ -42,7 +42,7 @@ func TestGenerated(t *testing.T) {
 		}
 		c := Minimise(program, func(c *Case) bool { return p.Check(c) != nil }).Case()
 		keep(t, fmt.Sprintf("generated-%d", seed), c)
-		return fmt.Errorf("%w\nsmallest:\n%v%v\n%s", d, c, p.Check(c), List(c.Blob))
+		return fmt.Errorf("%w\nsmallest:\n%v%w\n%s", d, c, p.Check(c), List(c.Blob))
 	})
 	if rarest, least := sum.Rarest(); sum.Cases >= fullSize && least < leastOfAnOpcode {
 		t.Errorf("opcode %v was executed %d times only, want %d", rarest, least, leastOfAnOpcode)
