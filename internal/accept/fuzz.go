@@ -59,10 +59,11 @@ func fuzzOne(t target, each time.Duration, flags ...string) (string, error) {
 	return last, nil
 }
 
-// fuzzSideBySide fuzzes one target on each processor, and says on stderr what came of every one.
-func fuzzSideBySide(all []target, long func(target) time.Duration) []error {
+// fuzzSideBySide fuzzes one target on each processor, and tells say what came of every one.
+func fuzzSideBySide(all []target, long func(target) time.Duration, say func(t target, said string, err error)) []error {
 	errs := make([]error, len(all))
 	var wg sync.WaitGroup
+	var saying sync.Mutex
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i, t := range all {
 		free <- struct{}{}
@@ -72,7 +73,9 @@ func fuzzSideBySide(all []target, long func(target) time.Duration) []error {
 			if err != nil {
 				errs[i] = fmt.Errorf("%s: %w: %s", t, err, said)
 			}
-			fmt.Fprintf(os.Stderr, "  %s: %s\n", t, strings.TrimSpace(said))
+			saying.Lock()
+			defer saying.Unlock()
+			say(t, said, err)
 		})
 	}
 	wg.Wait()
@@ -85,15 +88,14 @@ func fuzz(packages []string, each time.Duration) error {
 		return err
 	}
 	failed := 0
-	for _, t := range all {
-		said, err := fuzzOne(t, each)
+	fuzzSideBySide(all, func(target) time.Duration { return each }, func(t target, said string, err error) {
 		if err != nil {
 			failed++
 			fmt.Printf("FAIL %s: %v\n%s", t, err, said)
-			continue
+			return
 		}
 		fmt.Printf("ok   %s: %s\n", t, said)
-	}
+	})
 	fmt.Printf("%d fuzz targets, %d failed\n", len(all), failed)
 	if failed > 0 || len(all) == 0 {
 		return errFailed

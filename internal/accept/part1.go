@@ -133,6 +133,8 @@ func fuzzTargets(h *hall) (string, error) {
 			return h.fuzzTime
 		}
 		return h.fuzzTime / 5
+	}, func(t target, said string, _ error) {
+		fmt.Fprintf(os.Stderr, "  %s: %s\n", t, strings.TrimSpace(said))
 	})...)
 	return fmt.Sprintf("%d targets, those of the point %s each, others %s", len(all), h.fuzzTime, h.fuzzTime/5), errors.Join(errs...)
 }
