@@ -3,6 +3,7 @@ package jit
 import (
 	"container/list"
 	"errors"
+	"hash/maphash"
 	"sync"
 
 	"damson/internal/pvm"
@@ -18,8 +19,9 @@ var errNoCode = errors.New("jit: program refused")
 // out stays usable for whoever has it, and its memory is given back when nobody has.
 type cache struct {
 	mu       sync.Mutex
-	entries  map[pvm.Identity]*list.Element
-	recent   list.List // of *entry, the last used first
+	seed     maphash.Seed
+	entries  map[uint64]*list.Element // by fingerprint
+	recent   list.List                // of *entry, the last used first
 	pointers map[*pvm.Program]*list.Element
 	bytes    int64
 	bound    int64
@@ -27,7 +29,7 @@ type cache struct {
 
 // entry is a compiled program. While it is being compiled others wait for done.
 type entry struct {
-	id      pvm.Identity
+	id      uint64
 	program *pvm.Program // the one that led here first
 	done    chan struct{}
 	code    pvm.Code
@@ -39,7 +41,8 @@ func (c *cache) init(bound int64) {
 		bound = defaultCacheBytes
 	}
 	c.bound = bound
-	c.entries = make(map[pvm.Identity]*list.Element)
+	c.seed = maphash.MakeSeed()
+	c.entries = make(map[uint64]*list.Element)
 	c.pointers = make(map[*pvm.Program]*list.Element)
 }
 
@@ -49,9 +52,13 @@ func (c *cache) get(p *pvm.Program, compile func() (pvm.Code, int)) (pvm.Code, e
 	el := c.pointers[p]
 	if el == nil {
 		c.mu.Unlock()
-		id := p.Identity()
+		id := p.Fingerprint(c.seed)
 		c.mu.Lock()
-		if el = c.entries[id]; el == nil {
+		if el = c.entries[id]; el != nil && !el.Value.(*entry).program.Same(p) {
+			c.remove(el) // one that happens to look alike
+			el = nil
+		}
+		if el == nil {
 			return c.add(id, p, compile)
 		}
 	}
@@ -66,7 +73,7 @@ func (c *cache) get(p *pvm.Program, compile func() (pvm.Code, int)) (pvm.Code, e
 }
 
 // add compiles a new program. It is called with the lock held, and gives it up.
-func (c *cache) add(id pvm.Identity, p *pvm.Program, compile func() (pvm.Code, int)) (pvm.Code, error) {
+func (c *cache) add(id uint64, p *pvm.Program, compile func() (pvm.Code, int)) (pvm.Code, error) {
 	e := &entry{id: id, program: p, done: make(chan struct{})}
 	el := c.recent.PushFront(e)
 	c.entries[id], c.pointers[p] = el, el
