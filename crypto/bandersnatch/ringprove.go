@@ -172,7 +172,7 @@ func (p *RingProver) constraints(sum *fr.Element, i int, columns *[witnessColumn
 	px, py, selector := &p.px.values[i], &p.py.values[i], &d.selector.values[i]
 	bit, product, ax, ay := &columns[0].values[i], &columns[1].values[i], &columns[2].values[i], &columns[3].values[i]
 	nextProduct, nextX, nextY := &columns[1].values[next], &columns[2].values[next], &columns[3].values[next]
-	var t, u, f, onNotLast, notBit fr.Element
+	var t, u, f, onNotLast, notBit, xy, pxy fr.Element
 	notBit.Sub(&fieldOne, bit)
 
 	// Ip′ − Ip − Bit·Sel
@@ -182,7 +182,6 @@ func (p *RingProver) constraints(sum *fr.Element, i int, columns *[witnessColumn
 	onNotLast.Mul(&f, &alpha[0])
 
 	// Bit·(Ax′·(Ay·Py − 5·Ax·Px) − (Ax·Ay + Px·Py)) + (1−Bit)·(Ax′ − Ax)
-	var xy, pxy fr.Element
 	xy.Mul(ax, ay)
 	pxy.Mul(px, py)
 	t.Mul(ay, py)
@@ -232,10 +231,10 @@ func (p *RingProver) constraints(sum *fr.Element, i int, columns *[witnessColumn
 		t.Mul(&t, &alpha[4+j])
 		onLast.Add(&onLast, &t)
 	}
-	onFirst.Mul(&onFirst, &d.first[i])
-	onLast.Mul(&onLast, &d.last[i])
-	sum.Add(sum, &onFirst)
-	sum.Add(sum, &onLast)
+	t.Mul(&onFirst, &d.first[i])
+	u.Mul(&onLast, &d.last[i])
+	t.Add(&t, &u)
+	sum.Add(sum, &t)
 }
 
 // open evaluates the columns at ζ, and proves these values and that of the linearization at ζω.

@@ -1,6 +1,7 @@
 package devchain
 
 import (
+	"math"
 	"slices"
 
 	"damson/crypto/blake2b"
@@ -40,6 +41,27 @@ type Account struct {
 	Preimages              [][]byte // besides its code
 	Filled                 uint64   // so many numbers from 0 on are stored as services.Commands.Fill does, with Value
 	Value                  uint64
+}
+
+// What an item and a transfer must at least bring along for service 0, as on the public chains.
+const bootstrapGas = 10
+
+// Bootstrap makes service 0 as the public chains have it, with all the balance that there can be, and the authorizer that
+// their pools and queues hold, whose code it keeps and which has no configuration. Nil means codes of ours: the store, and the
+// authorizer for everybody.
+func Bootstrap(service, authorizer []byte) (Account, protocol.Hash) {
+	code, keeps := services.Store(), services.Anyone()
+	if service != nil {
+		code = &services.Code{Name: "bootstrap", Blob: service, Hash: blake2b.Sum256(service)}
+	}
+	if authorizer != nil {
+		keeps = &services.Code{Name: "authorizer", Blob: authorizer, Hash: blake2b.Sum256(authorizer)}
+	}
+	account := Account{
+		Code: code, Balance: math.MaxUint64, Gratis: math.MaxUint64,
+		MinItemGas: bootstrapGas, MinMemoGas: bootstrapGas, Preimages: [][]byte{keeps.Blob},
+	}
+	return account, blake2b.Sum256(keeps.Hash[:]) // no configuration follows. GP §14.3
 }
 
 // authorizer is what pools and queues hold for a configuration. GP §14.3.

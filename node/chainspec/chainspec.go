@@ -135,11 +135,21 @@ func checkComponents(sigma *state.State) error {
 		name   string
 		decode func() error
 	}{
-		{"α", ignore(sigma.AuthPools)}, {"φ", ignore(sigma.AuthQueues)}, {"β", ignore(sigma.Recent)},
-		{"γ", ignore(sigma.Safrole)}, {"ψ", ignore(sigma.Disputes)}, {"η", ignore(sigma.Entropy)},
-		{"ι", ignore(sigma.Staging)}, {"κ", ignore(sigma.Active)}, {"λ", ignore(sigma.Previous)},
-		{"ρ", ignore(sigma.Reports)}, {"τ", ignore(sigma.Slot)}, {"χ", ignore(sigma.Privileges)},
-		{"π", ignore(sigma.Activity)}, {"ω", ignore(sigma.Ready)}, {"ξ", ignore(sigma.Accumulated)},
+		{"α", ignore(sigma.AuthPools)},
+		{"φ", ignore(sigma.AuthQueues)},
+		{"β", ignore(sigma.Recent)},
+		{"γ", ignore(sigma.Safrole)},
+		{"ψ", ignore(sigma.Disputes)},
+		{"η", ignore(sigma.Entropy)},
+		{"ι", ignore(sigma.Staging)},
+		{"κ", ignore(sigma.Active)},
+		{"λ", ignore(sigma.Previous)},
+		{"ρ", ignore(sigma.Reports)},
+		{"τ", ignore(sigma.Slot)},
+		{"χ", ignore(sigma.Privileges)},
+		{"π", ignore(sigma.Activity)},
+		{"ω", ignore(sigma.Ready)},
+		{"ξ", ignore(sigma.Accumulated)},
 		{"θ", ignore(sigma.LastOutputs)},
 	} {
 		if err := component.decode(); err != nil {

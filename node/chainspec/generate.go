@@ -3,14 +3,11 @@ package chainspec
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"damson/crypto/bandersnatch"
 	"damson/crypto/bandersnatch/srs"
-	"damson/crypto/blake2b"
 	"damson/internal/devchain"
 	"damson/internal/protocol"
-	"damson/internal/services"
 	"damson/node/srsfile"
 	"damson/state"
 	"damson/state/trie"
@@ -35,9 +32,6 @@ type Recipe struct {
 // ErrValidators means that a chain is to have more or fewer validators than are given.
 var ErrValidators = errors.New("chainspec: wrong number of validators")
 
-// What an item and a transfer must at least bring along for service 0, as on the public chain.
-const bootstrapGas = 10
-
 // Generate makes a chain. With the ID of the public development chain, its validators and the SRS of the ceremony the header is
 // that chain's; with its two codes, the state, too. With another ID or SRS the entropy is another, and so is the header.
 func Generate(r *Recipe) (*Spec, error) {
@@ -47,23 +41,14 @@ func Generate(r *Recipe) (*Spec, error) {
 	if len(r.Validators) != r.Params.Validators {
 		return nil, fmt.Errorf("%w: %d, want %d", ErrValidators, len(r.Validators), r.Params.Validators)
 	}
-	bootstrap, authorizer := services.Store(), services.Anyone()
-	if r.Bootstrap != nil {
-		bootstrap = code(r.Bootstrap)
-	}
-	if r.Authorizer != nil {
-		authorizer = code(r.Authorizer)
-	}
+	bootstrap, authorizer := devchain.Bootstrap(r.Bootstrap, r.Authorizer)
 	g := &devchain.Genesis{
-		Params:     r.Params,
-		Validators: r.Validators,
-		Seed:       r.seed(),
-		Services: []devchain.Account{{
-			Code: bootstrap, Balance: math.MaxUint64, Gratis: math.MaxUint64,
-			MinItemGas: bootstrapGas, MinMemoGas: bootstrapGas, Preimages: [][]byte{authorizer.Blob},
-		}},
+		Params:        r.Params,
+		Validators:    r.Validators,
+		Seed:          r.seed(),
+		Services:      []devchain.Account{bootstrap},
 		Privileges:    state.Privileges{Assigners: make([]protocol.ServiceID, r.Params.Cores)},
-		Authorizers:   []protocol.Hash{blake2b.Sum256(authorizer.Hash[:])}, // no configuration follows. GP §14.3
+		Authorizers:   []protocol.Hash{authorizer},
 		MarkedEntropy: 1,
 	}
 	setup, err := verifying(r.SRS)
@@ -107,5 +92,3 @@ func verifying(kind string) (*bandersnatch.Setup, error) {
 	}
 	return nil, fmt.Errorf("%.80q: %w", kind, ErrSRS)
 }
-
-func code(blob []byte) *services.Code { return &services.Code{Blob: blob, Hash: blake2b.Sum256(blob)} }
