@@ -6,7 +6,7 @@ import (
 )
 
 // armSabotages are sabotages for arm64.
-var armSabotages = [Sabotages]func(t *[256]lowering[*armLowerer]){
+var armSabotages = [...]func(t *[256]lowering[*armLowerer]){
 	swap[*armLowerer](pvm.BranchLtU, pvm.BranchLtS),
 	swap[*armLowerer](pvm.BranchLeSImm, pvm.BranchLeUImm),
 	swap[*armLowerer](pvm.LoadIndU16, pvm.LoadIndI16),
@@ -22,8 +22,8 @@ var armSabotages = [Sabotages]func(t *[256]lowering[*armLowerer]){
 	// The sign extension of a result is forgotten.
 	after(pvm.Add32, func(l *armLowerer, in *pvm.Inst) { l.wroteSigned(armHost(in.D)) }),
 	after(pvm.MulImm32, func(l *armLowerer, in *pvm.Inst) { l.wroteSigned(armHost(in.A)) }),
-	// A value is taken to be sign-extended that is not.
-	after(pvm.LoadIndU32, func(l *armLowerer, in *pvm.Inst) { l.wroteSigned(armHost(in.A)) }),
+	// A value is sign-extended that should not be, and one is taken to be that is not.
+	after(pvm.LoadIndU32, func(l *armLowerer, in *pvm.Inst) { l.wrote32(armHost(in.A)) }),
 	after(pvm.Mul64, func(l *armLowerer, in *pvm.Inst) { l.wroteSigned(armHost(in.D)) }),
 	// A register is clobbered.
 	after(pvm.RemS32, func(l *armLowerer, in *pvm.Inst) {
@@ -39,6 +39,8 @@ var armSabotages = [Sabotages]func(t *[256]lowering[*armLowerer]){
 		l.storeImmInd(in, uint32(arm64.Store16))
 		l.i++
 	}),
+	// A store that faults forgets what is to be sign-extended.
+	before(pvm.StoreIndU32, func(l *armLowerer, _ *pvm.Inst) { l.pending = 0 }),
 	// A host call forgets to settle.
 	before(pvm.Ecalli, func(l *armLowerer, _ *pvm.Inst) { l.pending = 0 }),
 }

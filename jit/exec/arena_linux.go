@@ -3,7 +3,6 @@
 package exec
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -65,9 +64,10 @@ func (a *arena) open() error {
 		if err != nil {
 			continue
 		}
-		if uintptr(got) != where { // a kernel too old to know MAP_FIXED_NOREPLACE
+		if uintptr(got) != where { // a kernel too old to know MAP_FIXED_NOREPLACE, and not free
 			_ = unix.MunmapPtr(got, arenaSize)
-			return errors.New("no fixed mappings")
+			err = unix.EEXIST
+			continue
 		}
 		_ = unix.Madvise(octets(where, arenaSize), unix.MADV_HUGEPAGE) // where the kernel has none, small ones will do
 		arenaBase, arenaLength = where, arenaSize
