@@ -130,7 +130,16 @@ func (a *Asm) RegReg(op Op, dst, src Reg) {
 	if op&opReverse != 0 {
 		reg, rm = src, dst
 	}
-	a.modRM(op, reg, rm, false)
+	if op&(opF3|opTwo) != 0 {
+		a.modRM(op, reg, rm, false)
+		return
+	}
+	rex := rexNone | uint8(reg>>3)<<2 | uint8(rm>>3) | uint8(op>>17&1)<<3
+	v, n := uint64(op&0xff)|uint64(0xc0|reg&7<<3|rm&7)<<8, 2
+	if rex != rexNone {
+		v, n = uint64(rex)|v<<8, 3
+	}
+	a.put(v, n)
 }
 
 // modRM emits a register form; force adds a REX prefix that only selects SPL, BPL, SIL or DIL.
@@ -157,29 +166,38 @@ func prefixes(op Op, rex uint8, force bool) (v uint64, n uint) {
 
 // RegMem emits op between a register and memory; whether it loads or stores is op's affair.
 func (a *Asm) RegMem(op Op, reg Reg, m Operand) {
-	a.memory(op, uint8(reg), m, op&opByte != 0 && reg >= RSP)
+	v, n := uint64(op&0xffff), 1+int(op>>16&1)
+	rex := rexNone | m.rex | uint8(reg>>3)<<2 | uint8(op>>17&1)<<3
+	if rex != rexNone || op&opByte != 0 && reg >= RSP {
+		v, n = v<<8|uint64(rex), n+1
+	}
+	if op&op66 != 0 {
+		v, n = v<<8|0x66, n+1
+	}
+	switch m.prefix {
+	case prefixGuest:
+		v, n = v<<16|prefixGuest, n+2
+	case prefixGS:
+		v, n = v<<8|prefixGS, n+1
+	}
+	a.put(v, n)
 	a.put(m.bits|uint64(reg&7)<<3, int(m.size))
 }
 
-// memory emits what precedes ModRM: prefixes and opcode.
-func (a *Asm) memory(op Op, reg uint8, m Operand, force bool) {
-	v, n := uint64(m.prefix), uint(0)
-	if m.prefix != 0 {
-		n = 8
-		if m.prefix > 0xff {
-			n = 16
-		}
+// memory emits what precedes ModRM where that holds no register: prefixes and opcode.
+func (a *Asm) memory(op Op, m Operand) {
+	v, n := uint64(op&0xff), 1
+	if rex := rexNone | m.rex | uint8(op>>17&1)<<3; rex != rexNone {
+		v, n = v<<8|uint64(rex), n+1
 	}
 	if op&op66 != 0 {
-		v |= 0x66 << n
-		n += 8
+		v, n = v<<8|0x66, n+1
 	}
-	rex := rexNone | m.rex | reg>>3<<2 | uint8(op>>17&1)<<3
-	if rex != rexNone || force {
-		v |= uint64(rex) << n
-		n += 8
+	switch m.prefix {
+	case prefixGuest:
+		v, n = v<<16|prefixGuest, n+2
+	case prefixGS:
+		v, n = v<<8|prefixGS, n+1
 	}
-	v |= uint64(op&0xffff) << n
-	n += 8 + uint(op>>16&1)*8
-	a.put(v, int(n/8))
+	a.put(v, n)
 }

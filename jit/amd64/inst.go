@@ -5,8 +5,12 @@ func (a *Asm) RegImm(op Op, dst Reg, imm int32) {
 	digit := Reg(op>>3) & 7
 	wide := op & opWide
 	if imm == int32(int8(imm)) {
-		a.modRM(0x83|wide, digit, dst, false)
-		a.put(uint64(uint8(imm)), 1)
+		rex := rexNone | uint8(dst>>3) | uint8(wide>>17)<<3
+		v, n := 0x83|uint64(0xc0|digit<<3|dst&7)<<8|uint64(uint8(imm))<<16, 3
+		if rex != rexNone {
+			v, n = uint64(rex)|v<<8, 4
+		}
+		a.put(v, n)
 		return
 	}
 	if dst == RAX { // one octet less
@@ -169,14 +173,14 @@ func (a *Asm) StoreImm(op Op, m Operand, imm int32) {
 	case op&op66 != 0:
 		size = 2
 	}
-	a.memory(opcode, 0, m, false)
+	a.memory(opcode, m)
 	a.put(m.bits, int(m.size))
 	a.put(uint64(uint32(imm)), size)
 }
 
 // JmpMem jumps to the address stored at m.
 func (a *Asm) JmpMem(m Operand) {
-	a.memory(0xff, 0, m, false)
+	a.memory(0xff, m)
 	a.put(m.bits|4<<3, int(m.size))
 }
 
