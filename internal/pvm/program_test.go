@@ -177,7 +177,26 @@ func checkProgram(tb testing.TB, p *Program) {
 			}
 		}
 	}
-	if last := len(p.Insts) - 1; p.Insts[last].Op != Trap || p.PC(uint32(last)) != size {
+	checkBlocks(tb, p)
+	for i, to := range p.JumpTable {
+		at := b.Jump(uint64(i))
+		good := blocks[at] && starts(at) && Opcode(b.Code[at]).Valid()
+		if good != (to != NoTarget) || good && (p.PC(to) != at || !heads[to]) {
+			tb.Fatalf("jump table entry %d, which is %d, leads to %d", i, at, to)
+		}
+	}
+	for pc := range size + 40 {
+		_, ok := p.Index(pc)
+		if starts(pc) && !ok {
+			tb.Fatalf("no instruction at %d", pc)
+		}
+	}
+}
+
+// checkBlocks checks that the gas blocks cover the instructions and end where they must.
+func checkBlocks(tb testing.TB, p *Program) {
+	tb.Helper()
+	if last := len(p.Insts) - 1; p.Insts[last].Op != Trap || p.PC(uint32(last)) != uint64(len(p.blob.Code)) {
 		tb.Fatal("no trap at the end")
 	}
 	next := uint32(0)
@@ -194,19 +213,6 @@ func checkProgram(tb testing.TB, p *Program) {
 	}
 	if next != uint32(len(p.Insts)) {
 		tb.Fatalf("blocks hold %d of %d instructions", next, len(p.Insts))
-	}
-	for i, to := range p.JumpTable {
-		at := b.Jump(uint64(i))
-		good := blocks[at] && starts(at) && Opcode(b.Code[at]).Valid()
-		if good != (to != NoTarget) || good && (p.PC(to) != at || !heads[to]) {
-			tb.Fatalf("jump table entry %d, which is %d, leads to %d", i, at, to)
-		}
-	}
-	for pc := range size + 40 {
-		_, ok := p.Index(pc)
-		if starts(pc) && !ok {
-			tb.Fatalf("no instruction at %d", pc)
-		}
 	}
 }
 
