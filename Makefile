@@ -59,9 +59,8 @@ bench-pvm: ## guest programs beside C, Go and wazero, into docs/BENCHMARKS.md
 bench-diff: ## COUNT=10 runs of BENCH at the commit OLD and here, compared by benchstat
 	@.ci/bench-diff '$(OLD)' '$(BENCH)' '$(COUNT)'
 
-profile-import: ## CPU profile of an import, TRACE=PATH or the built-in chain
-	$(GO) run ./cmd/damson import --profile cpu=import.prof $(TRACE)
-	$(GO) tool pprof -top -nodecount=40 import.prof
+profile-import: ## CPU profile of an import, TRACE=PATH or the storage family; docs/PROFILING.md reads one
+	@.ci/profile-import $(TRACE)
 
 generate: ## what generators write
 	$(GO) generate ./...
