@@ -133,7 +133,7 @@ func checkMappings(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	for s := bufio.NewScanner(f); s.Scan(); {
 		if fields := strings.Fields(s.Text()); len(fields) > 1 && strings.Contains(fields[1], "wx") {
 			t.Fatalf("writable and executable: %s", s.Text())

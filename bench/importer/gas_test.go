@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	spinnerID protocol.ServiceID = 7
-	muchGas                      = 3_500_000_000 // GT: of a block
-	itemGas                      = 5_000_000_000 // GR: of a work item
+	spinnerID = protocol.ServiceID(7)
+	muchGas   = 3_500_000_000 // GT: of a block
+	itemGas   = 5_000_000_000 // GR: of a work item
 )
 
 // spinnerText is a service that hashes words of its memory into one another until its gas ends.

@@ -135,7 +135,7 @@ func (p stressProgram) runner(t *testing.T, e pvm.Engine, runs, calls *atomic.In
 			exit = c.Run(m)
 		}
 		runs.Add(1)
-		if exit.Reason != pvm.Halt || m.Gas != 0 || [pvm.Registers]uint64(p.run.Registers) != m.Regs {
+		if exit.Reason != pvm.Halt || m.Gas != 0 || p.run.Registers != m.Regs {
 			t.Errorf("ended with %v %#x at %d, gas %d", exit.Reason, exit.Arg, m.PC, m.Gas)
 		}
 	}

@@ -286,7 +286,7 @@ func (g generator) address(in *Inst) {
 	if g.chance(60) {
 		at = interesting[g.below(len(interesting))]
 	}
-	switch pvm.Ops[in.Op].Format {
+	switch pvm.Ops[in.Op].Format { //nolint:exhaustive // the others address by a register
 	case pvm.TwoImms, pvm.OneRegOneImm:
 		in.X, in.Size = at, 3
 		return

@@ -27,9 +27,9 @@ func (p *Program) Fingerprint(seed maphash.Seed) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	maphash.WriteComparable(&h, [3]uint64{p.blob.jumpCount, uint64(p.blob.jumpSize), uint64(len(p.blob.Code))})
-	h.Write(p.blob.jumps) //nolint:errcheck // it never fails
-	h.Write(p.blob.Code)  //nolint:errcheck // it never fails
-	h.Write(p.blob.Mask)  //nolint:errcheck // it never fails
+	h.Write(p.blob.jumps)
+	h.Write(p.blob.Code)
+	h.Write(p.blob.Mask)
 	return h.Sum64()
 }
 

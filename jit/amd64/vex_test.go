@@ -26,9 +26,7 @@ func (o *oracle) add(as obj.As, emit func(*Asm), to Reg, from obj.Addr, rest ...
 	p.As = as
 	p.From = from
 	p.To = obj.Addr{Type: obj.TYPE_REG, Reg: hardware[to]}
-	for _, r := range rest {
-		p.RestArgs = append(p.RestArgs, r)
-	}
+	p.RestArgs = append(p.RestArgs, rest...)
 	o.b.AddInstruction(p)
 	o.ours.Reserve(MaxInst)
 	emit(&o.ours)

@@ -20,8 +20,8 @@ const arenaSize = 512 << 20
 
 // Where guest code may be: read by the signal handlers, written once before these are installed.
 var (
-	arenaBase   uintptr
-	arenaLength uintptr
+	arenaBase   uintptr //nolint:unused // read in assembly
+	arenaLength uintptr //nolint:unused // read in assembly
 )
 
 // arena hands out stretches of the low 2 GiB of the process, where 32-bit absolute addresses reach. A page of it is
@@ -57,7 +57,7 @@ func (a *arena) open() error {
 	const low, high = 16 << 20, 1<<31 - arenaSize
 	var err error
 	for range 64 {
-		where := uintptr(low+rand.N[uintptr](high-low)) &^ (PageSize - 1)
+		where := (low + rand.N[uintptr](high-low)) &^ (PageSize - 1)
 		var got unsafe.Pointer
 		got, err = unix.MmapPtr(-1, 0, *(*unsafe.Pointer)(unsafe.Pointer(&where)), arenaSize, unix.PROT_NONE,
 			unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE|unix.MAP_FIXED_NOREPLACE)

@@ -133,8 +133,10 @@ func (g *paperGuest) run(s *script) (paperEnd, string) {
 		}
 		return panics, ""
 	}
-	if !pay(1) || !pay(1) || !pay(1) {
-		return runsOut, ""
+	for range 3 {
+		if !pay(1) {
+			return runsOut, ""
+		}
 	}
 	output, _ := g.memory.read(s.at, s.size)
 	return halts, output

@@ -114,7 +114,11 @@ func (c crashChain) check(t *testing.T, dir string, opts Options, roots []protoc
 	if err != nil {
 		t.Fatalf("after the crash: %v", err)
 	}
-	defer s.Close()
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	best, ok, err := s.Best()
 	if err != nil || !ok && acknowledged >= 0 {
 		t.Fatalf("after the crash the best block is %v, %v; %d was acknowledged", best, err, acknowledged)

@@ -239,7 +239,7 @@ func readAll(c crashChain, dir string, roots []protocol.Hash) (err error) {
 		if err != nil {
 			return err
 		}
-		for range got.All() { //nolint:revive // reading is all
+		for range got.All() {
 		}
 		if err := got.Err(); err != nil {
 			return err

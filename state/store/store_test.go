@@ -343,7 +343,7 @@ func checkRecords(t testing.TB, s *Store, entries []*Entry) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range all.All() { //nolint:revive // reading is all
+		for range all.All() {
 		}
 		if err := all.Err(); err != nil {
 			t.Fatal(err)

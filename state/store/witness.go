@@ -120,8 +120,8 @@ func endsWell(fs vfs.FS, path string, log uint64) (at int64, ok bool, err error)
 }
 
 // newReader calls record.NewReader, whose type of numbers has no name outside Pebble.
-func newReader[N ~uint64](make func(io.Reader, N) *record.Reader, file io.Reader, log uint64) *record.Reader {
-	return make(file, N(log))
+func newReader[N ~uint64](open func(io.Reader, N) *record.Reader, file io.Reader, log uint64) *record.Reader {
+	return open(file, N(log))
 }
 
 // lostError says that blocks are gone that were on disk.
@@ -175,7 +175,7 @@ func (s *Store) checkWhole() error {
 	if err != nil {
 		return err
 	}
-	for range t.All() { //nolint:revive // reading is all
+	for range t.All() {
 	}
 	if err := t.Err(); err != nil {
 		return err

@@ -23,7 +23,7 @@ func (t *Trie) Apply(changes []Change) *Trie {
 		slices.SortStableFunc(changes, Compare)
 	}
 	changes = lastOfEachKey(changes)
-	if len(changes) >= parallelFrom {
+	if len(changes) >= parallelFrom || t.fault != nil && len(changes) >= parallelReads {
 		return t.applyParallel(changes)
 	}
 	dirty := newDirty(t.fault)
@@ -48,9 +48,11 @@ func lastOfEachKey(sorted []Change) []Change {
 	return sorted
 }
 
-// Above parallelFrom changes the subtries of 2^parallelDepth prefixes are made by several goroutines.
+// From parallelFrom changes on, or parallelReads of a trie that may have to be read, the subtries of 2^parallelDepth
+// prefixes are made by several goroutines.
 const (
 	parallelFrom  = 1 << 13
+	parallelReads = 1 << 8
 	parallelDepth = 6
 )
 

@@ -187,6 +187,28 @@ func TestForksShareRecords(t *testing.T) {
 	}
 }
 
+// TestParallelReads makes so many changes of a trie on records that several goroutines read.
+func TestParallelReads(t *testing.T) {
+	for _, n := range []int{0, 3, 40, 5000} {
+		source, next := records{}, uint64(1)
+		pages := NewPages(source, 1<<14)
+		memory := New(randomEntries(n, 10))
+		stored := source.write(t, pages, memory, &next, true)
+		changes := append(randomEntries(2*parallelReads, 11), randomEntries(n, 10)[:n/3]...)
+		for i := range changes {
+			if i%3 == 0 {
+				changes[i].Value = nil
+			}
+		}
+		memory = memory.Apply(slices.Clone(changes))
+		post := source.write(t, pages, stored.Apply(changes), &next, true)
+		if post.Root() != memory.Root() || post.Err() != nil {
+			t.Fatalf("%d entries: root %s, want %s; %v", n, post.Root(), memory.Root(), post.Err())
+		}
+		checkRetired(t, pages, source, stored, post)
+	}
+}
+
 // TestBadRecords flips octets of records and leaves some out: every trie must say so, and none may panic.
 func TestBadRecords(t *testing.T) {
 	entries := randomEntries(300, 6)
@@ -207,7 +229,7 @@ func TestBadRecords(t *testing.T) {
 			source[id][rng.IntN(len(source[id]))] ^= 1 << rng.IntN(8)
 		}
 		opened, err := pages.Open(stored.Top(), stored.Root())
-		for range opened.All() { //nolint:revive // what is read does not matter
+		for range opened.All() {
 		}
 		bad, ok := errors.AsType[*RecordError](opened.Err())
 		if !ok || bad.ID != id {
