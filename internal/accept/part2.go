@@ -162,7 +162,7 @@ func arm64(*hall) (string, error) {
 	if _, err := os.Stat(script); err != nil {
 		return "", err
 	}
-	out, err := command(nil, ".", script)
+	out, err := command(nil, ".", script, "full")
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
