@@ -108,10 +108,11 @@ func fullSize(h *hall) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// The same block again finds the new ring's commitment known, which the first time does not.
 	figure, err := judge([]goal{
 		{name: "usual block p50", value: valueOf(lines, "block=usual", "p50-ms/block"), must: 250, stretch: 100, unit: " ms"},
-		{name: "epoch change p50", value: valueOf(lines, "block=epoch", "p50-ms/block"), must: 400, stretch: 200, unit: " ms"},
-	}, fmt.Sprintf("slowest %.0f and %.0f ms", valueOf(lines, "block=usual", "max-ms/block"), valueOf(lines, "block=epoch", "max-ms/block")),
+		{name: "epoch change, slowest", value: valueOf(lines, "block=epoch", "max-ms/block"), must: 400, stretch: 200, unit: " ms"},
+	}, fmt.Sprintf("slowest usual block %.0f ms", valueOf(lines, "block=usual", "max-ms/block")),
 		fmt.Sprintf("peak memory %d MiB", peak>>10))
 	if err != nil {
 		return figure, err
