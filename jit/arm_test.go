@@ -180,3 +180,15 @@ func TestOpcodesAreLoweredARM(t *testing.T) {
 		}
 	}
 }
+
+func TestHostileProgramsARM(t *testing.T) {
+	const size = 400_000
+	for name, unit := range hostileUnits {
+		l := &armLowerer{how: &armLowerings}
+		err := lower(l, hostile(t, unit, size))
+		t.Logf("%s: %d octets, %d sites, %v", name, l.a.Len(), len(l.sites), err)
+		if l.a.Len() > maxOutput(size)+islandEvery {
+			t.Errorf("%s: %d octets of code for %d", name, l.a.Len(), size)
+		}
+	}
+}
