@@ -69,7 +69,11 @@ func checkBest(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	best, ok, err := s.Best()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +85,7 @@ func checkBest(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range got.All() { //nolint:revive // reading is all
+	for range got.All() {
 	}
 	if err := got.Err(); err != nil || got.Root() != best.Root {
 		t.Fatalf("root %s, want %s: %v", got.Root(), best.Root, err)
