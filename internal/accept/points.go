@@ -89,15 +89,13 @@ func oneLine(err error) string {
 	return s
 }
 
-// thorough is the environment of a test at full size.
-func (h *hall) thorough() []string {
-	return []string{
-		"CI=true",
-		vectors.Env + "=" + h.vectors,
-		"DAMSON_THOROUGH=1",
-		fmt.Sprintf("DAMSON_SEED=%d", h.seed),
-	}
+// ordinary is the environment of tests at the size of `make test`, of which none may be skipped.
+func (h *hall) ordinary() []string {
+	return []string{"CI=true", vectors.Env + "=" + h.vectors, fmt.Sprintf("DAMSON_SEED=%d", h.seed)}
 }
+
+// thorough is the environment of a test at full size.
+func (h *hall) thorough() []string { return append(h.ordinary(), "DAMSON_THOROUGH=1") }
 
 // damson builds the binary once and returns its path.
 func (h *hall) damson() (string, error) {
