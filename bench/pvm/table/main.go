@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 )
 
 func main() {
@@ -66,6 +67,6 @@ func splice(path string, text []byte) error {
 	if !ok {
 		return fmt.Errorf("%s has no line %q", path, ends)
 	}
-	all := append(append(append(append(before, begins...), text...), ends...), after...)
-	return os.WriteFile(path, all, 0o644)
+	// Not by append, which would write over what before and after share.
+	return os.WriteFile(path, slices.Concat(before, []byte(begins), text, []byte(ends), after), 0o644)
 }
