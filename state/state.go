@@ -204,6 +204,46 @@ func (s *State) LastOutputs() (LastOutputs, error) {
 	return load(s, s.cells.outputs, LastOutputsKey, DecodeLastOutputs)
 }
 
+// Component gives the component with a number, decoded: what the method of its name gives, or nil for a number of none.
+func (s *State) Component(c Component) (any, error) {
+	switch c {
+	case AuthPoolsKey:
+		return s.AuthPools()
+	case AuthQueuesKey:
+		return s.AuthQueues()
+	case RecentKey:
+		return s.Recent()
+	case SafroleKey:
+		return s.Safrole()
+	case DisputesKey:
+		return s.Disputes()
+	case EntropyKey:
+		return s.Entropy()
+	case StagingKey:
+		return s.Staging()
+	case ActiveKey:
+		return s.Active()
+	case PreviousKey:
+		return s.Previous()
+	case ReportsKey:
+		return s.Reports()
+	case SlotKey:
+		return s.Slot()
+	case PrivilegesKey:
+		return s.Privileges()
+	case ActivityKey:
+		return s.Activity()
+	case ReadyKey:
+		return s.Ready()
+	case AccumulatedKey:
+		return s.Accumulated()
+	case LastOutputsKey:
+		return s.LastOutputs()
+	case accountChapter: // many keys, see Account
+	}
+	return nil, nil
+}
+
 // Account gives a service's account: one of δ. It reports false where there is none.
 func (s *State) Account(id protocol.ServiceID) (a *Account, ok bool, err error) {
 	key := AccountKey(id)

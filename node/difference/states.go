@@ -79,41 +79,7 @@ func decodeComponent(s *state.State, key protocol.StateKey) (any, error) {
 	if component.Key() != key {
 		return decodeAccount(s, key)
 	}
-	switch component {
-	case state.AuthPoolsKey:
-		return s.AuthPools()
-	case state.AuthQueuesKey:
-		return s.AuthQueues()
-	case state.RecentKey:
-		return s.Recent()
-	case state.SafroleKey:
-		return s.Safrole()
-	case state.DisputesKey:
-		return s.Disputes()
-	case state.EntropyKey:
-		return s.Entropy()
-	case state.StagingKey:
-		return s.Staging()
-	case state.ActiveKey:
-		return s.Active()
-	case state.PreviousKey:
-		return s.Previous()
-	case state.ReportsKey:
-		return s.Reports()
-	case state.SlotKey:
-		return s.Slot()
-	case state.PrivilegesKey:
-		return s.Privileges()
-	case state.ActivityKey:
-		return s.Activity()
-	case state.ReadyKey:
-		return s.Ready()
-	case state.AccumulatedKey:
-		return s.Accumulated()
-	case state.LastOutputsKey:
-		return s.LastOutputs()
-	}
-	return nil, nil
+	return s.Component(component)
 }
 
 // decodeAccount decodes what may be an account; of anything else it gives nil.

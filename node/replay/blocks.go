@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"damson/internal/archive"
 	"damson/internal/block"
@@ -63,23 +62,16 @@ func (r *Replay) blocks(path string, data []byte) error {
 		if v.DecodeFrom(&d, r.opts.Params); d.Err() != nil {
 			return fileError(path, d.Err())
 		}
-		octets := before[:len(before)-len(d.Rest())]
-		start := time.Now()
-		_, err := r.chain.Import(octets)
-		r.times = append(r.times, time.Since(start))
-		r.summary.Steps++
+		_, err := r.take(before[:len(before)-len(d.Rest())])
 		if err == nil {
 			r.summary.Imported++
 			continue
 		}
-		r.summary.Failed++
 		why := fmt.Sprintf("this node failed: %v", err)
 		if _, invalid := errors.AsType[protocol.Invalid](err); invalid {
 			why = fmt.Sprintf("refused: %v", err)
 		}
-		r.summary.Failures = append(r.summary.Failures, Failure{
-			Path: path, Step: fmt.Sprintf("%s, block %d", filepath.Base(path), n), Reason: why,
-		})
+		r.fail(path, fmt.Sprintf("%s, block %d", filepath.Base(path), n), why)
 	}
 	return nil
 }

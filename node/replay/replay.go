@@ -126,17 +126,26 @@ func (r *Replay) step(path string, step *trace.Step) error {
 	if err := r.begin(path, step); err != nil {
 		return err
 	}
-	start := time.Now()
-	post, err := r.chain.Import(step.Block)
-	r.times = append(r.times, time.Since(start))
-	r.summary.Steps++
+	post, err := r.take(step.Block)
 	if why := r.judge(path, step, post, err); why != "" {
-		r.summary.Failed++
-		r.summary.Failures = append(r.summary.Failures, Failure{
-			Path: path, Step: strings.TrimSuffix(filepath.Base(path), ".bin"), Reason: why,
-		})
+		r.fail(path, strings.TrimSuffix(filepath.Base(path), ".bin"), why)
 	}
 	return nil
+}
+
+// take imports a block, timed and counted.
+func (r *Replay) take(octets []byte) (*state.State, error) {
+	start := time.Now()
+	post, err := r.chain.Import(octets)
+	r.times = append(r.times, time.Since(start))
+	r.summary.Steps++
+	return post, err
+}
+
+// fail records a block that did not do as expected.
+func (r *Replay) fail(path, step, why string) {
+	r.summary.Failed++
+	r.summary.Failures = append(r.summary.Failures, Failure{Path: path, Step: step, Reason: why})
 }
 
 // begin makes the step's prior state that of the block's parent, unless the parent was imported here, or the state is not
