@@ -1,7 +1,7 @@
 // Package blake2b is BLAKE2b-256 without a key, the hash function ℋ of GP §3.8.1.
 //
 // [Sum256] hashes one message, [Sum256Parts] and [Hasher] hash one that lies in pieces, without
-// allocating. [SumNodes], [SumMany] and [SumEach] hash many messages of equal length: that is the call behind which
+// allocating. [SumNodes], [SumMany] and [SumEach] hash many messages: that is the call behind which
 // several lanes of a vector unit work at once, so whoever has a level of a tree to hash should use it.
 package blake2b
 
@@ -72,7 +72,7 @@ func SumMany(out [][Size]byte, data []byte, size int) {
 	}
 }
 
-// SumEach writes the hash of messages[i] to out[i]. Neighbours of equal length are hashed together. It stops where either is
+// SumEach writes the hash of messages[i] to out[i]. Neighbours of equally many blocks are hashed together. It stops where either is
 // exhausted.
 func SumEach(out [][Size]byte, messages [][]byte) {
 	for n := min(len(out), len(messages)); n > 0; n = len(messages) {

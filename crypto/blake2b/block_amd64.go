@@ -33,10 +33,10 @@ func nodes512(out *[8][Size]byte, nodes *[8][NodeSize]byte)
 func nodes256(out *[4][Size]byte, nodes *[4][NodeSize]byte)
 
 //go:noescape
-func compress512(state *[8][8]uint64, messages *[8]*byte, at int, length, final uint64)
+func compress512(state *[8][8]uint64, messages *[8]*byte, at int, lengths *[8]uint64, final uint64)
 
 //go:noescape
-func compress256(state *[8][4]uint64, messages *[4]*byte, at int, length, final uint64)
+func compress256(state *[8][4]uint64, messages *[4]*byte, at int, lengths *[4]uint64, final uint64)
 
 // sumNodesWide hashes nodes several at a time and returns how many it has done. out and nodes are of one length.
 func sumNodesWide(out [][Size]byte, nodes [][NodeSize]byte) int {
@@ -69,31 +69,34 @@ func sumNodesWide(out [][Size]byte, nodes [][NodeSize]byte) int {
 	return i
 }
 
-// sumEachWide hashes messages several at a time, as far as neighbours are of one length, and returns how many it has done.
+// sumEachWide hashes messages several at a time, as far as neighbours take equally many blocks, and returns how many it has done.
 // out and messages are of one length.
 func sumEachWide(out [][Size]byte, messages [][]byte) int {
 	n, i := len(messages), 0
 	if useAVX512 {
-		for ; n-i >= 8 && equalLengths(messages[i:i+8]); i += 8 {
+		for ; n-i >= 8 && equalBlocks(messages[i:i+8]); i += 8 {
 			each512(out[i:i+8], messages[i:i+8])
 		}
 	}
 	if useAVX2 {
-		for ; n-i >= 4 && equalLengths(messages[i:i+4]); i += 4 {
+		for ; n-i >= 4 && equalBlocks(messages[i:i+4]); i += 4 {
 			each256(out[i:i+4], messages[i:i+4])
 		}
 	}
 	return i
 }
 
-func equalLengths(messages [][]byte) bool {
+func equalBlocks(messages [][]byte) bool {
 	for _, m := range messages {
-		if len(m) != len(messages[0]) {
+		if blocks(m) != blocks(messages[0]) {
 			return false
 		}
 	}
 	return true
 }
+
+// blocks counts the blocks of a message before its last.
+func blocks(message []byte) int { return max(len(message)-1, 0) / BlockSize }
 
 func each512(out [][Size]byte, messages [][]byte) {
 	var state [8][8]uint64
@@ -106,16 +109,22 @@ func each512(out [][Size]byte, messages [][]byte) {
 	for lane := range from {
 		from[lane] = unsafe.SliceData(messages[lane])
 	}
-	size, at := len(messages[0]), 0
-	for ; size-at > BlockSize; at += BlockSize {
-		compress512(&state, &from, at, uint64(at+BlockSize), 0)
+	var lengths [8]uint64
+	at := 0
+	for range blocks(messages[0]) {
+		for lane := range lengths {
+			lengths[lane] += BlockSize
+		}
+		compress512(&state, &from, at, &lengths, 0)
+		at += BlockSize
 	}
 	var last [8][BlockSize]byte
 	for lane := range last {
 		copy(last[lane][:], messages[lane][at:])
 		from[lane] = &last[lane][0]
+		lengths[lane] = uint64(len(messages[lane]))
 	}
-	compress512(&state, &from, 0, uint64(size), ^uint64(0))
+	compress512(&state, &from, 0, &lengths, ^uint64(0))
 	for lane := range out {
 		for word := range Size / 8 {
 			binary.LittleEndian.PutUint64(out[lane][8*word:], state[word][lane])
@@ -134,16 +143,22 @@ func each256(out [][Size]byte, messages [][]byte) {
 	for lane := range from {
 		from[lane] = unsafe.SliceData(messages[lane])
 	}
-	size, at := len(messages[0]), 0
-	for ; size-at > BlockSize; at += BlockSize {
-		compress256(&state, &from, at, uint64(at+BlockSize), 0)
+	var lengths [4]uint64
+	at := 0
+	for range blocks(messages[0]) {
+		for lane := range lengths {
+			lengths[lane] += BlockSize
+		}
+		compress256(&state, &from, at, &lengths, 0)
+		at += BlockSize
 	}
 	var last [4][BlockSize]byte
 	for lane := range last {
 		copy(last[lane][:], messages[lane][at:])
 		from[lane] = &last[lane][0]
+		lengths[lane] = uint64(len(messages[lane]))
 	}
-	compress256(&state, &from, 0, uint64(size), ^uint64(0))
+	compress256(&state, &from, 0, &lengths, ^uint64(0))
 	for lane := range out {
 		for word := range Size / 8 {
 			binary.LittleEndian.PutUint64(out[lane][8*word:], state[word][lane])

@@ -1357,7 +1357,7 @@ TEXT ·nodes512(SB), NOSPLIT, $0-16
 	VZEROUPPER
 	RET
 
-// func compress512(state *[8][8]uint64, messages *[8]*byte, at int, length, final uint64)
+// func compress512(state *[8][8]uint64, messages *[8]*byte, at int, lengths *[8]uint64, final uint64)
 // Requires: AVX512F
 TEXT ·compress512(SB), NOSPLIT, $0-40
 	MOVQ state+0(FP), DI
@@ -1459,7 +1459,8 @@ TEXT ·compress512(SB), NOSPLIT, $0-40
 	VPBROADCASTQ initial<>+48(SB), Z14
 	VMOVDQU64 448(DI), Z7
 	VPBROADCASTQ initial<>+56(SB), Z15
-	VPXORQ.BCST length+24(FP), Z12, Z12
+	MOVQ lengths+24(FP), BX
+	VPXORQ (BX), Z12, Z12
 	VPXORQ.BCST final+32(FP), Z14, Z14
 	VPADDQ Z16, Z0, Z0
 	VPADDQ Z18, Z1, Z1
@@ -4403,7 +4404,7 @@ TEXT ·nodes256(SB), 0, $576-16
 	VZEROUPPER
 	RET
 
-// func compress256(state *[8][4]uint64, messages *[4]*byte, at int, length, final uint64)
+// func compress256(state *[8][4]uint64, messages *[4]*byte, at int, lengths *[4]uint64, final uint64)
 // Requires: AVX2
 TEXT ·compress256(SB), 0, $576-40
 	MOVQ state+0(FP), DI
@@ -4508,8 +4509,8 @@ TEXT ·compress256(SB), 0, $576-40
 	VPBROADCASTQ initial<>+48(SB), Y14
 	VMOVDQU 224(DI), Y7
 	VPBROADCASTQ initial<>+56(SB), Y15
-	VPBROADCASTQ length+24(FP), Y11
-	VPXOR Y11, Y12, Y12
+	MOVQ lengths+24(FP), BX
+	VPXOR (BX), Y12, Y12
 	VPBROADCASTQ final+32(FP), Y11
 	VPXOR Y11, Y14, Y14
 	VPADDQ 0(AX), Y0, Y0

@@ -180,7 +180,7 @@ func nodes512() {
 }
 
 func compress512() {
-	line("// func compress512(state *[8][8]uint64, messages *[8]*byte, at int, length, final uint64)")
+	line("// func compress512(state *[8][8]uint64, messages *[8]*byte, at int, lengths *[8]uint64, final uint64)")
 	line("// Requires: AVX512F")
 	line("TEXT ·compress512(SB), NOSPLIT, $0-40")
 	p("MOVQ state+0(FP), DI")
@@ -197,7 +197,8 @@ func compress512() {
 		p("VMOVDQU64 %d(DI), Z%d", 64*i, i)
 		p("VPBROADCASTQ initial<>+%d(SB), Z%d", 8*i, 8+i)
 	}
-	p("VPXORQ.BCST length+24(FP), Z12, Z12")
+	p("MOVQ lengths+24(FP), BX")
+	p("VPXORQ (BX), Z12, Z12")
 	p("VPXORQ.BCST final+32(FP), Z14, Z14")
 	rounds512(16)
 	for i := range 8 {
@@ -328,7 +329,7 @@ func nodes256() {
 }
 
 func compress256() {
-	line("// func compress256(state *[8][4]uint64, messages *[4]*byte, at int, length, final uint64)")
+	line("// func compress256(state *[8][4]uint64, messages *[4]*byte, at int, lengths *[4]uint64, final uint64)")
 	line("// Requires: AVX2")
 	line("TEXT ·compress256(SB), 0, $576-40")
 	p("MOVQ state+0(FP), DI")
@@ -346,8 +347,8 @@ func compress256() {
 		p("VMOVDQU %d(DI), Y%d", 32*i, i)
 		start256(8+i, i)
 	}
-	p("VPBROADCASTQ length+24(FP), Y11")
-	p("VPXOR Y11, Y12, Y12")
+	p("MOVQ lengths+24(FP), BX")
+	p("VPXOR (BX), Y12, Y12")
 	p("VPBROADCASTQ final+32(FP), Y11")
 	p("VPXOR Y11, Y14, Y14")
 	rounds256(16)
