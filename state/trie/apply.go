@@ -1,7 +1,6 @@
 package trie
 
 import (
-	"runtime"
 	"slices"
 	"sort"
 	"sync"
@@ -19,9 +18,7 @@ func New(entries []Change) *Trie {
 // Apply makes the trie that the changes turn t into. The changes are sorted in place; of two with one key
 // the later wins. Values are kept, not copied. What already is as a change wants it keeps its node.
 func (t *Trie) Apply(changes []Change) *Trie {
-	if !slices.IsSortedFunc(changes, Compare) {
-		slices.SortStableFunc(changes, Compare)
-	}
+	sortChanges(changes)
 	changes = lastOfEachKey(changes)
 	if len(changes) >= parallelFrom || t.fault != nil && len(changes) >= parallelReads {
 		return t.applyParallel(changes)
@@ -48,77 +45,6 @@ func lastOfEachKey(sorted []Change) []Change {
 	return sorted
 }
 
-// From parallelFrom changes on, or parallelReads of a trie that may have to be read, the subtries of 2^parallelDepth
-// prefixes are made by several goroutines.
-const (
-	parallelFrom  = 1 << 13
-	parallelReads = 1 << 8
-	parallelDepth = 6
-)
-
-func (t *Trie) applyParallel(changes []Change) *Trie {
-	type task struct {
-		sub     *node
-		changes []Change
-	}
-	var tasks [1 << parallelDepth]task
-	for i := range tasks {
-		end := sort.Search(len(changes), func(j int) bool {
-			return int(changes[j].Key[0]>>(8-parallelDepth)) > i
-		})
-		tasks[i] = task{t.below(byte(i)<<(8-parallelDepth), parallelDepth), changes[:end]}
-		changes = changes[end:]
-	}
-	var done [1 << parallelDepth]*node
-	var next sync.Mutex
-	at := 0
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			dirty := newDirty(t.fault)
-			defer dirty.finish()
-			for {
-				next.Lock()
-				i := at
-				at++
-				next.Unlock()
-				if i >= len(tasks) {
-					return
-				}
-				done[i] = dirty.update(tasks[i].sub, parallelDepth, tasks[i].changes)
-				dirty.hash()
-			}
-		})
-	}
-	wg.Wait()
-	dirty := newDirty(t.fault)
-	top := dirty.join(done[:], 0)
-	dirty.finish()
-	return &Trie{top: top, fault: t.fault}
-}
-
-// below is the subtrie of the keys that begin with the first depth bits of an octet.
-func (t *Trie) below(prefix byte, depth uint) *node {
-	n := t.top.here(t.fault)
-	for d := uint(0); d < depth && n != nil; d++ {
-		if n.leaf != nil {
-			if (n.leaf.key[0]^prefix)>>(8-depth) != 0 {
-				return nil
-			}
-			return n
-		}
-		if prefix>>(7-d)&1 == 0 {
-			n = n.left
-		} else {
-			n = n.right
-		}
-		if d+1 < depth {
-			n = n.here(t.fault)
-		}
-	}
-	return n
-}
-
 // dirtyNodes gathers the nodes made but not hashed yet: leaves, and branches by depth.
 type dirtyNodes struct {
 	fault    *fault // of the trie that changes
@@ -126,6 +52,8 @@ type dirtyNodes struct {
 	branches [][]*node
 	octets   [][blake2b.NodeSize]byte
 	hashes   [][blake2b.Size]byte
+	values   [][]byte // of leaves of a batch, to be hashed
+	valueOf  []int    // which leaf
 }
 
 // spareDirty holds dirtyNodes that are empty, for their memory.
@@ -142,15 +70,6 @@ func (d *dirtyNodes) finish() {
 	d.hash()
 	d.fault = nil
 	spareDirty.Put(d)
-}
-
-// join makes the branches above subtries of equal depth.
-func (d *dirtyNodes) join(parts []*node, depth uint) *node {
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	half := len(parts) / 2
-	return d.branch(nil, d.join(parts[:half], depth+1), d.join(parts[half:], depth+1), depth)
 }
 
 // update applies sorted changes to the subtrie n, whose keys agree in the first depth bits with theirs.
@@ -221,9 +140,10 @@ func (d *dirtyNodes) build(depth uint, changes []Change) *node {
 	case 0:
 		return nil
 	case 1:
-		n := &node{leaf: &leaf{key: changes[0].Key, value: changes[0].Value}}
-		d.leaves = append(d.leaves, n)
-		return n
+		n := &leafNode{leaf: leaf{key: changes[0].Key, value: changes[0].Value}}
+		n.node.leaf = &n.leaf
+		d.leaves = append(d.leaves, &n.node)
+		return &n.node
 	}
 	at := split(changes, depth)
 	left := d.build(depth+1, changes[:at])
@@ -257,13 +177,19 @@ func split(changes []Change, depth uint) int {
 	return sort.Search(len(changes), func(i int) bool { return bit(&changes[i].Key, depth) == 1 })
 }
 
+// leafNode is a leaf in one piece of memory.
+type leafNode struct {
+	node node
+	leaf leaf
+}
+
 // hash hashes what is gathered, leaves first and then branches from the deepest upwards, and forgets it.
 func (d *dirtyNodes) hash() {
-	d.hashAll(d.leaves, (*node).encodeLeaf)
+	d.hashAll(d.leaves, d.encodeLeaves)
 	clear(d.leaves)
 	d.leaves = d.leaves[:0]
 	for i := len(d.branches) - 1; i >= 0; i-- {
-		d.hashAll(d.branches[i], (*node).encodeBranch)
+		d.hashAll(d.branches[i], encodeBranches)
 		clear(d.branches[i])
 		d.branches[i] = d.branches[i][:0]
 	}
@@ -272,16 +198,14 @@ func (d *dirtyNodes) hash() {
 // batch is how many nodes are encoded before they are hashed: what fits the first-level cache.
 const batch = 256
 
-func (d *dirtyNodes) hashAll(nodes []*node, encode func(*node, *[blake2b.NodeSize]byte)) {
+func (d *dirtyNodes) hashAll(nodes []*node, encode func([]*node, [][blake2b.NodeSize]byte)) {
 	if d.octets == nil && len(nodes) > 0 {
 		d.octets = make([][blake2b.NodeSize]byte, batch)
 		d.hashes = make([][blake2b.Size]byte, batch)
 	}
 	for len(nodes) > 0 {
 		n := min(len(nodes), batch)
-		for i, node := range nodes[:n] {
-			encode(node, &d.octets[i])
-		}
+		encode(nodes[:n], d.octets)
 		blake2b.SumNodes(d.hashes[:n], d.octets[:n])
 		for i, node := range nodes[:n] {
 			node.hash = protocol.Hash(d.hashes[i])
@@ -297,23 +221,50 @@ const (
 	maxEmbedded  = 32
 )
 
-// encodeLeaf is L of GP §D.2.1.
-func (n *node) encodeLeaf(out *[blake2b.NodeSize]byte) {
-	copy(out[1:32], n.leaf.key[:])
-	if n.leaf.away != nil {
-		out[0] = hashedLeaf
-		copy(out[32:], n.leaf.away.hash[:])
-		return
+// encodeLeaves encodes a batch of leaves. Most values that must be hashed take one block, and are hashed together.
+func (d *dirtyNodes) encodeLeaves(nodes []*node, out [][blake2b.NodeSize]byte) {
+	d.values, d.valueOf = d.values[:0], d.valueOf[:0]
+	for i, n := range nodes {
+		l := n.leaf
+		if l.away == nil && len(l.value) > maxEmbedded && len(l.value) <= blake2b.BlockSize {
+			l.encodeHashed(&out[i], nil)
+			d.values, d.valueOf = append(d.values, l.value), append(d.valueOf, i)
+			continue
+		}
+		l.encode(&out[i])
 	}
-	value := n.leaf.value
-	if len(value) <= maxEmbedded {
-		out[0] = embeddedLeaf | byte(len(value))
-		clear(out[32+copy(out[32:], value):])
-		return
+	blake2b.SumEach(d.hashes, d.values)
+	for i, at := range d.valueOf {
+		copy(out[at][32:], d.hashes[i][:])
 	}
+	clear(d.values)
+}
+
+// encode is L of GP §D.2.1.
+func (l *leaf) encode(out *[blake2b.NodeSize]byte) {
+	switch {
+	case l.away != nil:
+		l.encodeHashed(out, l.away.hash[:])
+	case len(l.value) > maxEmbedded:
+		hash := blake2b.Sum256(l.value)
+		l.encodeHashed(out, hash[:])
+	default:
+		out[0] = embeddedLeaf | byte(len(l.value))
+		copy(out[1:32], l.key[:])
+		clear(out[32+copy(out[32:], l.value):])
+	}
+}
+
+func (l *leaf) encodeHashed(out *[blake2b.NodeSize]byte, hash []byte) {
 	out[0] = hashedLeaf
-	hash := blake2b.Sum256(value)
-	copy(out[32:], hash[:])
+	copy(out[1:32], l.key[:])
+	copy(out[32:], hash)
+}
+
+func encodeBranches(nodes []*node, out [][blake2b.NodeSize]byte) {
+	for i, n := range nodes {
+		n.encodeBranch(&out[i])
+	}
 }
 
 // encodeBranch is B of GP §D.2.1.

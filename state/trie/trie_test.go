@@ -50,8 +50,8 @@ func literal(entries []Change, depth uint) protocol.Hash {
 	case 0:
 		return protocol.Hash{}
 	case 1:
-		n := node{leaf: &leaf{key: entries[0].Key, value: entries[0].Value}}
-		n.encodeLeaf(&out)
+		l := leaf{key: entries[0].Key, value: entries[0].Value}
+		l.encode(&out)
 		return blake2b.Sum256(out[:])
 	}
 	var sides [2][]Change
@@ -143,28 +143,52 @@ func checkDiff(t *testing.T, from, to *Trie) {
 }
 
 func TestParallelAgrees(t *testing.T) {
-	entries := randomEntries(3*parallelFrom, 1)
-	var dirty dirtyNodes
-	serial := dirty.build(0, slices.SortedFunc(slices.Values(entries), Compare))
-	dirty.hash()
-	big := New(entries)
-	if big.Root() != serial.hash {
-		t.Fatal("parallel and serial roots differ")
-	}
-	changes := append(randomEntries(parallelFrom, 2), entries[:parallelFrom]...)
-	for i := range changes {
-		if i%2 == 1 {
-			changes[i].Value = nil
+	for _, common := range []int{0, 2, 20} { // octets that all keys begin with
+		some := func(n int, seed uint64) []Change {
+			entries := randomEntries(n, seed)
+			for i := range entries {
+				copy(entries[i].Key[:common], "the keys of one service")
+			}
+			return entries
+		}
+		entries := some(3*parallelFrom, 1)
+		var dirty dirtyNodes
+		serial := dirty.build(0, slices.SortedFunc(slices.Values(entries), Compare))
+		dirty.hash()
+		big := New(entries)
+		if big.Root() != serial.hash {
+			t.Fatal("parallel and serial roots differ")
+		}
+		if New(slices.Clone(entries)).Apply(without(entries)).Root() != (protocol.Hash{}) {
+			t.Fatal("something is left when everything is removed")
+		}
+		changes := append(some(parallelFrom, 2), entries[:parallelFrom]...)
+		for i := range changes {
+			if i%2 == 1 {
+				changes[i].Value = nil
+			}
+		}
+		slices.SortFunc(changes, Compare)
+		parallel := big.Apply(changes)
+		dirty = dirtyNodes{}
+		one := dirty.update(big.top, 0, changes)
+		dirty.hash()
+		if parallel.Root() != one.hash {
+			t.Fatal("parallel and serial updates differ")
+		}
+		if again := parallel.Apply(changes); again.top != parallel.top {
+			t.Error("changes that change nothing made nodes")
 		}
 	}
-	slices.SortFunc(changes, Compare)
-	parallel := big.Apply(changes)
-	dirty = dirtyNodes{}
-	one := dirty.update(big.top, 0, changes)
-	dirty.hash()
-	if parallel.Root() != one.hash {
-		t.Fatal("parallel and serial updates differ")
+}
+
+// without removes what the entries set.
+func without(entries []Change) []Change {
+	removed := slices.Clone(entries)
+	for i := range removed {
+		removed[i].Value = nil
 	}
+	return removed
 }
 
 func TestUnchangedKeepsNodes(t *testing.T) {
@@ -202,6 +226,13 @@ func BenchmarkScratch(b *testing.B) {
 	}
 }
 
+func BenchmarkSort(b *testing.B) {
+	entries := randomEntries(1_000_000, 4)
+	for b.Loop() {
+		sortChanges(slices.Clone(entries))
+	}
+}
+
 func BenchmarkApply(b *testing.B) {
 	for _, changed := range []int{20, 1000} {
 		b.Run(fmt.Sprintf("keys=1000000/changed=%d", changed), func(b *testing.B) {
@@ -216,5 +247,21 @@ func BenchmarkApply(b *testing.B) {
 				base.Apply(changes)
 			}
 		})
+	}
+}
+
+func TestSortChanges(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	for range 200 {
+		changes := make([]Change, rng.IntN(600))
+		for i := range changes {
+			changes[i] = Change{Key: randomKey(rng), Value: []byte{byte(i), byte(i >> 8)}}
+		}
+		want := slices.Clone(changes)
+		slices.SortStableFunc(want, Compare)
+		sortChanges(changes)
+		if !slices.EqualFunc(changes, want, func(a, b Change) bool { return a.Key == b.Key && bytes.Equal(a.Value, b.Value) }) {
+			t.Fatalf("%d changes are in another order", len(changes))
+		}
 	}
 }
