@@ -14,6 +14,7 @@ import (
 	"damson/internal/pvm"
 	"damson/jit"
 	"damson/node/importer"
+	"damson/state/claim"
 )
 
 // engines are those that benchmarks compare.
@@ -86,8 +87,8 @@ var fullChain = sync.OnceValues(func() (*devchain.Chain, error) {
 	return devchain.FullSize(e, 5)
 })
 
-// BenchmarkFullSize imports blocks of full size: 1,023 assurances, 341 guarantees with three signatures each, and as many
-// reports to accumulate.
+// BenchmarkFullSize imports blocks of full size: 1,023 assurances, 341 guarantees with three signatures each, 16 tickets, and
+// 341 reports to accumulate.
 func BenchmarkFullSize(b *testing.B) {
 	chain, err := fullChain()
 	if err != nil {
@@ -106,7 +107,7 @@ func timeStep(b *testing.B, c *devchain.Chain, step int) {
 	s := &c.Steps[step]
 	for _, kind := range engines {
 		b.Run("engine="+string(kind), func(b *testing.B) {
-			im, err := importer.New(importer.Options{Params: c.Params, Engine: newEngine(b, kind)})
+			im, err := importer.New(importer.Options{Params: c.Params, Engine: newEngine(b, kind), Claims: claim.Options{Setup: c.Setup}})
 			if err != nil {
 				b.Fatal(err)
 			}

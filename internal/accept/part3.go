@@ -37,8 +37,12 @@ func overTheSocket(h *hall) (string, error) {
 		return strings.Join(figures, "; "), err
 	}
 	var errs []error
+	paths := []string{"fuzz-proto/forks", "fuzz-proto/no_forks", "traces", "fuzz-traces"}
+	for i := range paths {
+		paths[i] = filepath.Join(h.vectors, filepath.FromSlash(paths[i]))
+	}
 	for _, engine := range []string{"jit", "interp", "verify"} {
-		r, err := h.drive(engine, filepath.Join(h.vectors, "fuzz-proto", "forks"), filepath.Join(h.vectors, "fuzz-proto", "no_forks"))
+		r, err := h.drive(engine, paths...)
 		if err == nil && (r.Stats.Mismatched > 0 || r.Stats.Steps == 0) {
 			err = fmt.Errorf("%d steps, %d wrong", r.Stats.Steps, r.Stats.Mismatched)
 		}
@@ -46,7 +50,7 @@ func overTheSocket(h *hall) (string, error) {
 			errs = append(errs, fmt.Errorf("damson fuzz-drive, engine %s: %w", engine, err))
 			continue
 		}
-		figures = append(figures, fmt.Sprintf("sessions by fuzz-drive, engine %s: %d blocks, 0 wrong", engine, r.Stats.Steps))
+		figures = append(figures, fmt.Sprintf("sessions and traces by the commands, engine %s: %d blocks, 0 wrong", engine, r.Stats.Steps))
 	}
 	return strings.Join(figures, "; "), errors.Join(errs...)
 }
@@ -54,8 +58,8 @@ func overTheSocket(h *hall) (string, error) {
 // crashes kills, cuts off and damages.
 func crashes(h *hall) (string, error) {
 	figures, err := h.tests(testOptions{
-		run:      "^(TestKilled|TestPowerCut|TestWriteErrors|TestCorruptedFiles|TestReopen|TestPruning)$",
-		packages: []string{storePackage}, timeout: 2 * time.Hour,
+		run:      "^(TestKilled|TestImportKilled|TestPowerCut|TestWriteErrors|TestCorruptedFiles|TestReopen|TestPruning)$",
+		packages: []string{storePackage, "./cmd/damson"}, timeout: 2 * time.Hour,
 	})
 	return strings.Join(figures, "; "), err
 }

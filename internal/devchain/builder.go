@@ -3,6 +3,7 @@ package devchain
 import (
 	"fmt"
 
+	"damson/crypto/bandersnatch"
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/internal/pvm"
@@ -18,13 +19,18 @@ type Options struct {
 	Engine     pvm.Engine
 	Validators []Validator // whose secrets are known; nil means as many development validators as the chain has
 	Workers    int         // how many services are accumulated at once; 0 means one for each processor
+
+	// Setup is what ring proofs rest on. Tickets need one that can prove; nil means that of the public chains.
+	Setup *bandersnatch.Setup
 }
 
 // Builder authors blocks, and applies them. It keeps no state of a chain.
 type Builder struct {
 	params         *protocol.Params
 	invoker        *invoke.Invoker
+	setup          *bandersnatch.Setup
 	verifier       *claim.Verifier
+	provers        map[protocol.RingRoot]*bandersnatch.RingProver
 	workers        int
 	validators     []Validator
 	secrets        map[protocol.Ed25519Key]*Validator
@@ -43,10 +49,15 @@ func New(o Options) *Builder {
 	if o.Validators == nil {
 		o.Validators = Validators(o.Params.Validators)
 	}
+	if o.Setup == nil {
+		o.Setup = bandersnatch.Zcash()
+	}
 	b := &Builder{
 		params:         o.Params,
 		invoker:        invoke.New(invoke.Options{Engine: o.Engine, Params: o.Params}),
-		verifier:       claim.New(claim.Options{}),
+		setup:          o.Setup,
+		verifier:       claim.New(claim.Options{Setup: o.Setup}),
+		provers:        make(map[protocol.RingRoot]*bandersnatch.RingProver),
 		workers:        o.Workers,
 		validators:     o.Validators,
 		secrets:        make(map[protocol.Ed25519Key]*Validator, len(o.Validators)),

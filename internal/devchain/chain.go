@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"damson/crypto/bandersnatch"
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/state"
@@ -12,7 +13,8 @@ import (
 // Chain is a genesis and blocks after it, good ones and such that must be refused.
 type Chain struct {
 	Params  *protocol.Params
-	Header  *block.Header // of the genesis
+	Setup   *bandersnatch.Setup // what ring proofs rest on
+	Header  *block.Header       // of the genesis
 	Genesis *state.State
 	Steps   []Step
 }
@@ -45,7 +47,7 @@ func NewAuthor(b *Builder, g *Genesis) (*Author, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Author{Chain: &Chain{Params: g.Params, Header: header, Genesis: tip.State}, Tip: tip, builder: b}
+	a := &Author{Chain: &Chain{Params: g.Params, Setup: b.setup, Header: header, Genesis: tip.State}, Tip: tip, builder: b}
 	a.Skip(1)
 	return a, nil
 }

@@ -1,6 +1,8 @@
 package devchain
 
 import (
+	"damson/crypto/bandersnatch"
+	"damson/crypto/bandersnatch/srs"
 	"damson/internal/protocol"
 	"damson/internal/pvm"
 	"damson/internal/services"
@@ -38,10 +40,11 @@ const fullStores = 64
 // FullSize makes a chain of so many blocks on full parameters. Each has a guarantee with three signatures for each of
 // the 341 cores and, from the second on, the assurances of all 1,023 validators that make the reports of the block before
 // available, so that 341 reports are accumulated. Each report sets ten values in one of 64 services, which pays another of
-// them. The fourth block begins an epoch.
+// them. The fourth block begins an epoch; it and those after it bring sixteen tickets each, whose proofs take seconds to make.
+// They rest on the development setup.
 func FullSize(engine pvm.Engine, blocks int) (*Chain, error) {
 	p := protocol.Full()
-	b := New(Options{Params: p, Engine: engine})
+	b := New(Options{Params: p, Engine: engine, Setup: bandersnatch.NewSetup(srs.Development())})
 	g := &Genesis{
 		Params: p, Validators: b.Validators(), Seed: "full size", AuthorizerHost: storeID,
 		Configurations: []string{"north", "east", "south"},
@@ -64,6 +67,9 @@ func FullSize(engine pvm.Engine, blocks int) (*Chain, error) {
 			}
 			for core := range protocol.Core(p.Cores) {
 				d.Guarantee(a.Report(core, fullItems(core, i)))
+			}
+			if _, phase := p.Epoch(d.Slot); phase < p.ContestLength {
+				d.Tickets(protocol.Validator(i*p.MaxBlockTickets), 0)
 			}
 		})
 	}

@@ -36,6 +36,10 @@ func TestFullSize(t *testing.T) {
 	if last.Slot%c.Params.EpochLength != 0 {
 		t.Errorf("slot %d begins no epoch", last.Slot)
 	}
+	lottery, err := last.Post.Safrole()
+	if err != nil || len(lottery.Accumulator) != c.Params.MaxBlockTickets {
+		t.Errorf("%v: %d tickets", err, len(lottery.Accumulator))
+	}
 	activity, err := last.Post.Activity()
 	if err != nil {
 		t.Fatal(err)
