@@ -14,6 +14,7 @@ const (
 	prefixEntry   = 'e' // + hash of the header: entry
 	prefixHeader  = 'h' // + slot + hash: the encoded header
 	prefixMeta    = 'm' // + name
+	prefixNote    = 'n' // + name: see SetNote
 	prefixRecord  = 'p' // + number: a page or a value of the states
 	prefixRetired = 'r' // + number of the block: records that its parent's state had and its own does not
 )
