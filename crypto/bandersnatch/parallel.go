@@ -5,7 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// each calls f with 0 to n−1, from up to the given number of goroutines, the caller's included, and waits for all.
+// each calls f with 0 to n−1, from up to the given number of goroutines, the caller's included, and waits for all. A panic of
+// f is one of each, so that the caller can recover it.
 func each(workers, n int, f func(i int)) {
 	workers = min(workers, n)
 	if workers <= 1 {
@@ -15,7 +16,13 @@ func each(workers, n int, f func(i int)) {
 		return
 	}
 	var next atomic.Int64
+	var fault atomic.Pointer[any]
 	work := func() {
+		defer func() {
+			if r := recover(); r != nil {
+				fault.CompareAndSwap(nil, &r)
+			}
+		}()
 		for {
 			i := int(next.Add(1)) - 1
 			if i >= n {
@@ -30,4 +37,7 @@ func each(workers, n int, f func(i int)) {
 	}
 	work()
 	group.Wait()
+	if r := fault.Load(); r != nil {
+		panic(*r) //nolint:forbidigo // it is one already
+	}
 }

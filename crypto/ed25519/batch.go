@@ -2,6 +2,7 @@ package ed25519
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	voi "github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
@@ -56,18 +57,22 @@ func (b *Batch) VerifyParallel() bool {
 		return verifyAll(b.entries)
 	}
 	good := make([]bool, parts)
+	faults := make([]any, parts) // panics, so that the caller can recover them
 	var wg sync.WaitGroup
 	for i := range parts {
 		part := b.entries[i*len(b.entries)/parts : (i+1)*len(b.entries)/parts]
-		wg.Go(func() { good[i] = verifyAll(part) })
+		wg.Go(func() {
+			defer func() { faults[i] = recover() }()
+			good[i] = verifyAll(part)
+		})
 	}
 	wg.Wait()
-	for _, g := range good {
-		if !g {
-			return false
+	for _, fault := range faults {
+		if fault != nil {
+			panic(fault) //nolint:forbidigo // it is one already
 		}
 	}
-	return true
+	return !slices.Contains(good, false)
 }
 
 // Bad returns the indices of the signatures that are not good, in ascending order. It costs little more than Verify

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"damson/internal/block"
+	"damson/internal/invariants"
 	"damson/internal/protocol"
 	"damson/internal/pvm"
 	"damson/state"
@@ -50,15 +51,27 @@ func New(o Options) (*Importer, error) {
 }
 
 // Apply executes a block on the state of its parent and gives the state that results. An error that wraps
-// protocol.Invalid is the block's, any other is ours. The state given does not change.
-func (im *Importer) Apply(prior *state.State, v *block.View) (*state.State, error) {
+// protocol.Invalid is the block's, any other is ours, a panic included. The state given does not change.
+func (im *Importer) Apply(prior *state.State, v *block.View) (post *state.State, err error) {
+	err = invariants.Guard(func() error {
+		post, err = im.apply(prior, v)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("block of slot %d: %w", v.Header.Slot, err)
+	}
+	return post, nil
+}
+
+func (im *Importer) apply(prior *state.State, v *block.View) (*state.State, error) {
 	var claims errgroup.Group
+	defer func() { _ = claims.Wait() }() // after a panic; otherwise it has been waited for
 	env := &transition.Env{
 		Params: im.params, Invoker: im.invoker, RingRoot: im.verifier.RingRoot,
 		Settle: func(s *claim.Set) {
 			claims.Go(func() error {
 				StageClaims.Enter()
-				return im.verifier.Settle(s)
+				return invariants.Guard(func() error { return im.verifier.Settle(s) })
 			})
 		},
 		Enter: enterPart,
@@ -83,7 +96,7 @@ func (im *Importer) Apply(prior *state.State, v *block.View) (*state.State, erro
 		err = fmt.Errorf("the prior state cannot be read: %w", readErr) // whatever rule seems broken is not
 	}
 	if err != nil {
-		return nil, fmt.Errorf("block of slot %d: %w", v.Header.Slot, err)
+		return nil, err
 	}
 	im.warm(post, delta.Services, v.Extrinsic.Preimages)
 	return post, nil

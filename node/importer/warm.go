@@ -2,6 +2,7 @@ package importer
 
 import (
 	"damson/internal/block"
+	"damson/internal/invariants"
 	"damson/internal/protocol"
 	"damson/state"
 	"damson/state/service"
@@ -54,15 +55,23 @@ func (im *Importer) warm(s *state.State, entries []trie.Change, provided []block
 		defer close(done)
 		defer im.warming.Store(false)
 		StageWarm.Enter()
-		accounts, left := service.New(s), maxWarmedBytes
-		for _, id := range cold {
-			code, hash, ok := accounts.Code(id)
-			if !ok || len(code) > left {
-				continue
-			}
-			left -= len(code)
-			im.invoker.Prepare(hash, code)
-		}
+		// Who runs the code meets a fault again, and has somebody to tell.
+		_ = invariants.Guard(func() error {
+			im.prepare(s, cold)
+			return nil
+		})
 	}()
 	return done
+}
+
+func (im *Importer) prepare(s *state.State, cold []protocol.ServiceID) {
+	accounts, left := service.New(s), maxWarmedBytes
+	for _, id := range cold {
+		code, hash, ok := accounts.Code(id)
+		if !ok || len(code) > left {
+			continue
+		}
+		left -= len(code)
+		im.invoker.Prepare(hash, code)
+	}
 }

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"damson/internal/block"
+	"damson/internal/invariants"
 	"damson/internal/protocol"
 	"damson/state"
 	"damson/state/invoke"
@@ -102,7 +102,7 @@ func (r *run) execute(jobs []job) {
 	}
 	slices.SortStableFunc(order, func(a, b *job) int { return cmp.Compare(b.gas, a.gas) })
 	var next atomic.Int64
-	var group sync.WaitGroup
+	var group invariants.Group
 	for range workers {
 		group.Go(func() {
 			for {

@@ -7,6 +7,7 @@ import (
 
 	"damson/crypto/bandersnatch"
 	"damson/crypto/ed25519"
+	"damson/internal/invariants"
 	"damson/internal/protocol"
 
 	"golang.org/x/sync/errgroup"
@@ -54,11 +55,12 @@ func (v *Verifier) Warm(validators int) error {
 // Settle settles all claims of a set, side by side. The error is that of a claim that is false.
 func (v *Verifier) Settle(s *Set) error {
 	var g errgroup.Group
+	guarded := func(settle func() error) { g.Go(func() error { return invariants.Guard(settle) }) }
 	for i := range s.Seals {
-		g.Go(func() error { return v.Seal(&s.Seals[i]) })
+		guarded(func() error { return v.Seal(&s.Seals[i]) })
 	}
-	g.Go(func() error { return v.Tickets(s.Tickets) })
-	g.Go(func() error { return v.Signatures(s.Signatures) })
+	guarded(func() error { return v.Tickets(s.Tickets) })
+	guarded(func() error { return v.Signatures(s.Signatures) })
 	return g.Wait()
 }
 
@@ -100,14 +102,10 @@ func (v *Verifier) Tickets(claims []Ticket) error {
 	for i := range claims {
 		c := &claims[i]
 		g.Go(func() error {
-			ring, err := v.vrf.RingVerifier(c.Ring, c.Size)
-			if err != nil {
-				return c.Where.Err()
-			}
-			if prepared[i], err = ring.Prepare(v.vrf.Input(c.Input), nil, c.Proof[:]); err != nil {
-				return c.Where.Err()
-			}
-			return nil
+			return invariants.Guard(func() (err error) {
+				prepared[i], err = v.prepare(c)
+				return err
+			})
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -118,6 +116,19 @@ func (v *Verifier) Tickets(claims []Ticket) error {
 		return claims[bad.Bad[0]].Where.Err()
 	}
 	return err
+}
+
+// prepare checks as much of a ring proof as can be checked of it alone.
+func (v *Verifier) prepare(c *Ticket) (*bandersnatch.RingClaim, error) {
+	ring, err := v.vrf.RingVerifier(c.Ring, c.Size)
+	if err != nil {
+		return nil, c.Where.Err()
+	}
+	prepared, err := ring.Prepare(v.vrf.Input(c.Input), nil, c.Proof[:])
+	if err != nil {
+		return nil, c.Where.Err()
+	}
+	return prepared, nil
 }
 
 // RingRoot commits to the Bandersnatch keys of a validator set, or gives what it found before: O of GP §G.

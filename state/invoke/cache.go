@@ -3,6 +3,7 @@ package invoke
 import (
 	"bytes"
 	"container/list"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -38,6 +39,9 @@ type program struct {
 	err    error // this node's
 }
 
+// errUnfinished is a program whose making ended in a panic.
+var errUnfinished = errors.New("the program could not be made ready")
+
 // programOverhead is what every program counts for at least.
 const programOverhead = 1 << 10
 
@@ -61,11 +65,16 @@ func (c *programs) get(key programKey, code []byte, engine pvm.Engine) (*program
 	c.mu.Unlock()
 	p.once.Do(func() {
 		p.source = code
-		c.admit(p, programOverhead+len(code)+p.decode(code, engine))
+		p.err = errUnfinished
+		size := programOverhead + len(code)
+		defer func() { c.admit(p, size) }() // even after a panic: then it is forgotten
+		var more int
+		more, p.err = p.decode(code, engine)
+		size += more
 	})
 	if p.err == nil && !same(p.source, code) {
 		p = &program{key: key}
-		p.decode(code, engine)
+		_, p.err = p.decode(code, engine)
 	}
 	return p, p.err
 }
@@ -77,26 +86,24 @@ func same(a, b []byte) bool {
 }
 
 // decode decodes and compiles, and tells what that holds beside the code, which is kept as well.
-func (p *program) decode(code []byte, engine pvm.Engine) (size int) {
+func (p *program) decode(code []byte, engine pvm.Engine) (size int, err error) {
 	var decoded *pvm.Program
-	var err error
 	if p.key.inner {
 		if decoded, err = pvm.Decode(code); err != nil {
-			p.err = fmt.Errorf("inner program %v: %w", p.key.hash, err)
-			return 0
+			return 0, fmt.Errorf("inner program %v: %w", p.key.hash, err)
 		}
 		size = decoded.Size()
 	} else {
 		if p.image, err = pvm.DecodeImage(code); err != nil {
 			p.image = nil
-			return 0
+			return 0, nil
 		}
 		decoded, size = p.image.Program, p.image.Size()
 	}
 	if p.code, err = engine.Compile(decoded); err != nil {
-		p.err = fmt.Errorf("compile program %v: %w", p.key.hash, err)
+		return size, fmt.Errorf("compile program %v: %w", p.key.hash, err)
 	}
-	return size
+	return size, nil
 }
 
 // admit counts a program just made, and evicts what has become too much.

@@ -2,8 +2,9 @@ package trie
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
+
+	"damson/internal/invariants"
 )
 
 // From parallelFrom changes on, or parallelReads of a trie that may have to be read, subtries are made by several
@@ -27,9 +28,9 @@ func (t *Trie) applyParallel(changes []Change) *Trie {
 	cut := cutter{fault: t.fault, most: max(1, len(changes)/pieces)}
 	whole := cut.cut(t.top, 0, changes)
 	var next atomic.Int64
-	var wg sync.WaitGroup
+	var group invariants.Group
 	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
+		group.Go(func() {
 			dirty := newDirty(t.fault)
 			defer dirty.finish()
 			for i := next.Add(1) - 1; i < int64(len(cut.todo)); i = next.Add(1) - 1 {
@@ -39,7 +40,7 @@ func (t *Trie) applyParallel(changes []Change) *Trie {
 			}
 		})
 	}
-	wg.Wait()
+	group.Wait()
 	dirty := newDirty(t.fault)
 	top := dirty.join(whole)
 	dirty.finish()
