@@ -140,11 +140,10 @@ func (c *Coder) encodeRows(shards [][]byte, size int) {
 			k.load(a.row(i), shards[i][at:end])
 		}
 		clear(a.rows(c.threshold, c.padded))
-		a.inverse(c.padded, 0, c.threshold)
+		a.inverse(0, c.padded, 0, 0, c.threshold)
 		for first := c.threshold; first < c.shards; first += c.padded {
 			wanted := min(c.padded, c.shards-first)
-			copy(b.rows(0, c.padded), a.rows(0, c.padded))
-			b.forward(c.padded, c.position(first), wanted)
+			b.forward(a, 0, c.padded, c.position(first), wanted)
 			for i := range wanted {
 				k.store(shards[first+i][at:end], b.row(i))
 			}

@@ -23,16 +23,21 @@ func init() {
 // kernels are all variants in order of preference; the last one runs everywhere.
 var kernels = [...]variant{
 	{&useGFNI, func(positions int) kernel {
-		return newVector(positions, bitMatrices, vectorOps[[4]uint64]{inverse512, forward512, scale512, load512, store512})
+		return newVector(positions, bitMatrices, vectorOps[[4]uint64]{
+			inverse512, forward512, inverse8x512, forward8x512, scale512, load512, store512,
+		})
 	}},
 	{&useAVX2, func(positions int) kernel {
-		return newVector(positions, nibbleTables, vectorOps[[16]uint64]{inverse256, forward256, scale256, load256, store256})
+		return newVector(positions, nibbleTables, vectorOps[[16]uint64]{
+			inverse256, forward256, nil, nil, scale256, load256, store256,
+		})
 	}},
 	{&always, newGeneric},
 }
 
 // SAFETY: the assembly reads and writes as many groups of groupOctets as groups says, at least one, and as many octets of
-// words; load, store and scale do one group. It keeps no pointer.
+// words; the functions for eight parts do so many blocks of eight times part octets, a multiple of groupOctets. It keeps no
+// pointer.
 
 //go:noescape
 func inverse512(x, y *byte, groups int, factor *[4]uint64)
@@ -41,13 +46,19 @@ func inverse512(x, y *byte, groups int, factor *[4]uint64)
 func forward512(x, y *byte, groups int, factor *[4]uint64)
 
 //go:noescape
-func scale512(group *byte, factor *[4]uint64)
+func inverse8x512(rows *byte, part, blocks int, factors *[4]uint64, first int)
 
 //go:noescape
-func load512(group, words *byte)
+func forward8x512(to, from *byte, part, blocks int, factors *[4]uint64, first int)
 
 //go:noescape
-func store512(words, group *byte)
+func scale512(row *byte, groups int, factor *[4]uint64)
+
+//go:noescape
+func load512(row, words *byte, groups int)
+
+//go:noescape
+func store512(words, row *byte, groups int)
 
 //go:noescape
 func inverse256(x, y *byte, groups int, factor *[16]uint64)
@@ -56,13 +67,13 @@ func inverse256(x, y *byte, groups int, factor *[16]uint64)
 func forward256(x, y *byte, groups int, factor *[16]uint64)
 
 //go:noescape
-func scale256(group *byte, factor *[16]uint64)
+func scale256(row *byte, groups int, factor *[16]uint64)
 
 //go:noescape
-func load256(group, words *byte)
+func load256(row, words *byte, groups int)
 
 //go:noescape
-func store256(words, group *byte)
+func store256(words, row *byte, groups int)
 
 // A row of a vector kernel is made of groups: the low octets of 64 words, then their high octets. The more groups a row has,
 // the less it matters that the shards lie far apart; but 1024 rows should fit the second-level cache.
@@ -81,9 +92,11 @@ type vector[M [4]uint64 | [16]uint64] struct {
 
 type vectorOps[M any] struct {
 	inverse, forward func(x, y *byte, groups int, factor *M)
-	scale            func(group *byte, factor *M)
-	load             func(group, words *byte)
-	store            func(words, group *byte)
+	inverse8         func(rows *byte, part, blocks int, factors *M, first int) // or nil
+	forward8         func(to, from *byte, part, blocks int, factors *M, first int)
+	scale            func(row *byte, groups int, factor *M)
+	load             func(row, words *byte, groups int)
+	store            func(words, row *byte, groups int)
 }
 
 // newVector prepares factors below positions. form makes an M of what a factor makes of each bit.
@@ -123,24 +136,23 @@ func (v *vector[M]) stride(octets int) int {
 }
 
 func (v *vector[M]) load(row, words []byte) {
-	for ; len(row) >= groupOctets; row = row[groupOctets:] {
-		if len(words) >= groupOctets {
-			v.ops.load(&row[0], &words[0])
-			words = words[groupOctets:]
-			continue
-		}
-		clear(row[copy(row[:groupOctets], words):groupOctets])
-		v.ops.load(&row[0], &row[0]) // it reads all before it writes
-		words = nil
+	if groups := len(words) / groupOctets; groups > 0 {
+		v.ops.load(&row[:groups*groupOctets][0], &words[0], groups)
+		row, words = row[groups*groupOctets:], words[groups*groupOctets:]
+	}
+	if len(row) > 0 {
+		clear(row[copy(row, words):])
+		v.ops.load(&row[0], &row[0], len(row)/groupOctets) // of a group it reads all before it writes
 	}
 }
 
 func (v *vector[M]) store(words, row []byte) {
-	for ; len(words) >= groupOctets; words, row = words[groupOctets:], row[groupOctets:] {
-		v.ops.store(&words[0], &row[:groupOctets][0])
+	if groups := len(words) / groupOctets; groups > 0 {
+		v.ops.store(&words[0], &row[:groups*groupOctets][0], groups)
+		words, row = words[groups*groupOctets:], row[groups*groupOctets:]
 	}
 	if len(words) > 0 {
-		v.ops.store(&row[0], &row[:groupOctets][0]) // the row is not wanted any more
+		v.ops.store(&row[0], &row[:groupOctets][0], 1)
 		copy(words, row)
 	}
 }
@@ -161,6 +173,26 @@ func (v *vector[M]) forward(x, y []byte, factor int) {
 	v.ops.forward(&x[0], &y[:len(x)][0], len(x)/groupOctets, &v.factors[factor/2])
 }
 
+func (v *vector[M]) inverse8(rows []byte, part, first int) {
+	if v.ops.inverse8 == nil {
+		inverse8(v, rows, part, first)
+		return
+	}
+	blocks := len(rows) / (8 * part)
+	_ = v.factors[4*(first+blocks)-1]
+	v.ops.inverse8(&rows[0], part, blocks, &v.factors[0], first)
+}
+
+func (v *vector[M]) forward8(to, from []byte, part, first int) {
+	if v.ops.forward8 == nil {
+		forward8(v, to, from, part, first)
+		return
+	}
+	blocks := len(to) / (8 * part)
+	_ = v.factors[4*(first+blocks)-1]
+	v.ops.forward8(&to[0], &from[:len(to)][0], part, blocks, &v.factors[0], first)
+}
+
 func (v *vector[M]) scalers(logs []int) scaler {
 	s := &vectorScaler[M]{v.ops.scale, make([]M, len(logs))}
 	for i, log := range logs {
@@ -170,14 +202,12 @@ func (v *vector[M]) scalers(logs []int) scaler {
 }
 
 type vectorScaler[M any] struct {
-	op      func(group *byte, factor *M)
+	op      func(row *byte, groups int, factor *M)
 	factors []M
 }
 
 func (s *vectorScaler[M]) scale(row []byte, i int) {
-	for ; len(row) >= groupOctets; row = row[groupOctets:] {
-		s.op(&row[0], &s.factors[i])
-	}
+	s.op(&row[0], len(row)/groupOctets, &s.factors[i])
 }
 
 // bitMatrices gives a product as GFNI computes it, one matrix each for low to low octets, high to low, low to high and

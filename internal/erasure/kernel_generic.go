@@ -74,6 +74,9 @@ func (g *generic) forward(x, y []byte, factor int) {
 	}
 }
 
+func (g *generic) inverse8(rows []byte, part, first int)     { inverse8(g, rows, part, first) }
+func (g *generic) forward8(to, from []byte, part, first int) { forward8(g, to, from, part, first) }
+
 func (g *generic) scalers(logs []int) scaler { return &genericScaler{g.field, logs} }
 
 type genericScaler struct {

@@ -106,14 +106,23 @@ func (c *Coder) plan(given [][]byte) (p plan) {
 //
 // With e the polynomial that is zero at all erased positions, the product of e and p is known everywhere: zero where
 // p is not. Its derivative at an erased position is e′·p there, hence p.
+//
+// The values of each coset of padded positions are transformed by themselves. What the coefficients of a coset come to in
+// those of the derivative that play a part below padded is a factor, see weight.
 func (c *Coder) interpolate(p *plan, rows [][]byte, size int) {
-	last := p.known[len(p.known)-1]
-	domain := c.domain(last)
+	domain := c.domain(p.known[len(p.known)-1])
 	logs := c.locator(p, domain)
 	k := c.kernel()
 	into, outOf := make([]int, len(p.known)), make([]int, len(p.missing))
+	cosets := make([][]int, domain/c.padded) // the known shards in each, by their place in the plan
 	for i, index := range p.known {
-		into[i] = logs[c.position(index)]
+		position := c.position(index)
+		into[i] = logs[position]
+		coset := position / c.padded
+		if coset > 0 {
+			into[i] = (into[i] + c.weight(coset, len(cosets))) % order
+		}
+		cosets[coset] = append(cosets[coset], i)
 	}
 	for i, index := range p.missing {
 		outOf[i] = (order - logs[c.position(index)]) % order
@@ -121,19 +130,40 @@ func (c *Coder) interpolate(p *plan, rows [][]byte, size int) {
 	scaleIn, scaleOut := k.scalers(into), k.scalers(outOf)
 	wanted := p.missing[len(p.missing)-1] + 1
 
-	a := c.area(k, domain, size)
+	a, b := c.area(k, c.padded, size), c.area(k, c.padded, size)
 	defer c.areas.Put(a)
+	defer c.areas.Put(b)
 	for at := 0; at < size; at += a.stride {
 		end := min(at+a.stride, size)
-		clear(a.rows(0, domain))
-		for i, index := range p.known {
-			row := a.row(c.position(index))
-			k.load(row, rows[index][at:end])
-			scaleIn.scale(row, i)
+		all := a.rows(0, c.padded)
+		if len(cosets[0]) == 0 {
+			clear(all)
 		}
-		a.inverse(domain, 0, c.position(last)+1)
-		c.differentiate(a, domain)
-		a.forward(c.padded, 0, wanted)
+		for coset, known := range cosets {
+			if len(known) == 0 {
+				continue
+			}
+			to := b
+			if coset == 0 {
+				to = a
+			}
+			next := 0 // row that is not yet set
+			for _, i := range known {
+				row := c.position(p.known[i]) % c.padded
+				clear(to.rows(next, row))
+				k.load(to.row(row), rows[p.known[i]][at:end])
+				scaleIn.scale(to.row(row), i)
+				next = row + 1
+			}
+			clear(to.rows(next, c.padded))
+			to.inverse(0, c.padded, coset*c.padded, c.position(p.known[known[0]])%c.padded, next)
+			if coset == 0 {
+				c.differentiate(a)
+			} else {
+				subtle.XORBytes(all, all, b.rows(0, c.padded))
+			}
+		}
+		a.forward(a, 0, c.padded, 0, wanted)
 		for i, index := range p.missing {
 			scaleOut.scale(a.row(index), i)
 			k.store(rows[index][at:end], a.row(index))
@@ -141,19 +171,39 @@ func (c *Coder) interpolate(p *plan, rows [][]byte, size int) {
 	}
 }
 
-// differentiate adds to each of the first c coefficients those of its derivative; the sum will do, since the polynomial
-// itself is zero where it is going to be evaluated. The coefficients from c on play no part in values at positions
-// below c.
-func (c *Coder) differentiate(a *area, domain int) {
+// differentiate adds to each coefficient those of its derivative; the sum will do, since the polynomial itself is zero
+// where it is going to be evaluated.
+func (c *Coder) differentiate(a *area) {
 	for i := 1; i < c.padded; i++ {
 		width := i & -i
 		to := a.rows(i-width, i)
 		subtle.XORBytes(to, to, a.rows(i, i+width))
 	}
-	for i := c.padded; i < domain; i *= 2 {
-		to := a.rows(0, c.padded)
-		subtle.XORBytes(to, to, a.rows(i, i+c.padded))
+}
+
+// weight returns the logarithm of the factor with which the coefficients of a coset, transformed by itself, stand in the
+// derivative below padded. There the derivative has the sum of the coefficients that are padded times a power of two
+// above; and how they come out of the coefficients of cosets, the upper levels of the inverse transform say.
+func (c *Coder) weight(coset, cosets int) int {
+	f := gf()
+	v := make([]uint16, cosets)
+	v[coset] = 1
+	for level := 0; 1<<level < cosets; level++ {
+		half := 1 << level
+		for first := 0; first < cosets; first += 2 * half {
+			for i := first; i < first+half; i++ {
+				v[i+half] ^= v[i]
+				if factor := first >> level; factor != 0 {
+					v[i] ^= f.times(v[i+half], int(f.log[factor]))
+				}
+			}
+		}
 	}
+	sum := uint16(0)
+	for i := 1; i < cosets; i *= 2 {
+		sum ^= v[i]
+	}
+	return int(f.log[sum])
 }
 
 // locator returns, for each position of the domain, the logarithm of the product of its differences from all erased
