@@ -19,8 +19,9 @@ func BenchmarkEncode(b *testing.B) {
 			b.Run(fmt.Sprintf("chain=%s/size=%d", chain, length), func(b *testing.B) {
 				impl.TestAll(b, "erasure", func(b *testing.B) {
 					b.SetBytes(int64(length))
+					room := new(Room)
 					for b.Loop() {
-						c.Encode(data)
+						c.EncodeInto(room, data)
 					}
 				})
 			})
@@ -36,8 +37,9 @@ func BenchmarkEncodeSegments(b *testing.B) {
 	}
 	impl.TestAll(b, "erasure", func(b *testing.B) {
 		b.SetBytes(64 * 4104)
+		room := new(Room)
 		for b.Loop() {
-			if _, err := c.EncodeSegments(segments); err != nil {
+			if _, err := c.EncodeSegmentsInto(room, segments); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -71,18 +71,29 @@ func (c *Coder) ShardSize(length int) int {
 	return 2 * ((length + 2*c.threshold - 1) / (2 * c.threshold))
 }
 
+// Room is memory for shards, to be used again. The zero value is ready; what was made in it lasts until it is next used.
+type Room struct {
+	shards [][]byte
+	memory []byte
+}
+
 // Encode returns the shards of data, which it takes as filled up with zeros to whole pieces: 𝒞 of
 // GP eq:erasurecoding. The first shards are the data itself and alias it, as far as it reaches.
-func (c *Coder) Encode(data []byte) [][]byte {
+func (c *Coder) Encode(data []byte) [][]byte { return c.EncodeInto(new(Room), data) }
+
+// EncodeInto is Encode with memory that the caller has; a node codes megabytes each slot.
+func (c *Coder) EncodeInto(room *Room, data []byte) [][]byte {
 	size := c.ShardSize(len(data))
-	shards := c.room(size)
+	whole := 0 // data shards that the data fills
+	if size > 0 {
+		whole = len(data) / size
+	}
+	shards := room.take(c, size, whole)
 	for i := range c.threshold {
-		first, end := i*size, (i+1)*size
-		if end <= len(data) {
-			shards[i] = data[first:end:end]
+		if i < whole {
+			shards[i] = data[i*size : (i+1)*size : (i+1)*size]
 		} else {
-			shards[i] = make([]byte, size)
-			copy(shards[i], data[min(first, len(data)):])
+			clear(shards[i][copy(shards[i], data[min(i*size, len(data)):]):])
 		}
 	}
 	c.encodeRows(shards, size)
@@ -92,37 +103,52 @@ func (c *Coder) Encode(data []byte) [][]byte {
 // EncodeSegments encodes segments of equal length, a multiple of the piece: 𝒞₆ mapped over them. Shard i
 // is the concatenation of the shards i of all segments, in order.
 func (c *Coder) EncodeSegments(segments [][]byte) ([][]byte, error) {
+	return c.EncodeSegmentsInto(new(Room), segments)
+}
+
+// EncodeSegmentsInto is EncodeSegments with memory that the caller has.
+func (c *Coder) EncodeSegmentsInto(room *Room, segments [][]byte) ([][]byte, error) {
 	if len(segments) == 0 {
-		return c.room(0), nil
+		return room.take(c, 0, 0), nil
 	}
 	length := len(segments[0])
 	part := c.ShardSize(length)
 	if part*c.threshold != length {
 		return nil, errSegment
 	}
-	shards := c.room(part * len(segments))
-	data := make([]byte, length*len(segments))
+	for _, segment := range segments {
+		if len(segment) != length {
+			return nil, errSegment
+		}
+	}
+	shards := room.take(c, part*len(segments), 0)
 	for i := range c.threshold {
-		shards[i] = data[i*part*len(segments) : (i+1)*part*len(segments)]
 		for j, segment := range segments {
-			if len(segment) != length {
-				return nil, errSegment
-			}
-			copy(shards[i][j*part:], segment[i*part:(i+1)*part])
+			copy(shards[i][j*part:(j+1)*part], segment[i*part:(i+1)*part])
 		}
 	}
 	c.encodeRows(shards, part*len(segments))
 	return shards, nil
 }
 
-// room returns n shards, those for recovery with memory of the given size each.
-func (c *Coder) room(size int) [][]byte {
-	shards := make([][]byte, c.shards)
-	recovery := make([]byte, size*(c.shards-c.threshold))
-	for i := c.threshold; i < c.shards; i++ {
-		shards[i], recovery = recovery[:size:size], recovery[size:]
+// lineOctets is where shards begin at a multiple of it in memory, so that they share no cache lines.
+const lineOctets = 64
+
+// take returns n shards of size octets, with memory for those from skipped on.
+func (r *Room) take(c *Coder, size, skipped int) [][]byte {
+	pitch := (size + lineOctets - 1) &^ (lineOctets - 1)
+	if need := pitch * (c.shards - skipped); cap(r.memory) < need {
+		r.memory = make([]byte, need)
 	}
-	return shards
+	if cap(r.shards) < c.shards {
+		r.shards = make([][]byte, c.shards)
+	}
+	r.shards = r.shards[:c.shards]
+	memory := r.memory[:cap(r.memory)]
+	for i := skipped; i < c.shards; i++ {
+		r.shards[i], memory = memory[:size:size], memory[pitch:]
+	}
+	return r.shards
 }
 
 // encodeRows computes the recovery shards from the data shards, all of them size octets.
