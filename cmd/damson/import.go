@@ -37,7 +37,10 @@ official JAM test vectors. With --genesis, a PATH holds encoded blocks one after
 Without a PATH it imports a small chain that comes with the program.
 
 With --data-path, blocks and states are kept on disk, and blocks that are there already are compared but not
-executed again: an import that was stopped, in whatever way, goes on where it was.
+executed again: an import that was stopped, in whatever way, goes on where it was. Of a chain that follows a
+--genesis, blocks become final when the best is as many slots beyond them as a lookup anchor may be old (14,400,
+or a day; 24 on tiny parameters), and states and blocks that the protocol needs no more after that are deleted,
+unless there is --archive. A file's blocks that are gone already are passed over.
 
 The exit status is 0 only if every good block was imported with the state expected and every bad one refused.`,
 		Example: `  damson import
@@ -88,6 +91,9 @@ func runImport(cmd *cobra.Command, f *importFlags, paths []string) (err error) {
 	bar := newProgress(cmd.ErrOrStderr(), !f.json)
 	replaying := replay.Options{
 		Params: params, Importer: im, Store: chain, RootOnly: f.verify == "root", Progress: bar.step,
+	}
+	if f.genesis != "" && !f.store.archive {
+		replaying.FinalAfter = params.LookupAnchorAge
 	}
 	if len(paths) == 0 {
 		replaying.Refusal = ownRefusal()
@@ -165,6 +171,9 @@ func printTable(w io.Writer, s *replay.Summary, took time.Duration) error {
 	fmt.Fprintf(t, "%d\t%d\t%d\t%d\t\n", s.Steps, s.Imported, s.Rejected, s.Failed)
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if s.Passed > 0 {
+		fmt.Fprintf(w, "%d blocks passed over: they are older than what is kept\n", s.Passed)
 	}
 	fmt.Fprintln(t, "\nms per block:\tp50\tp90\tp99\tmax\tmean\tblocks/s\tpeak memory\t")
 	fmt.Fprintf(t, "\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%d MiB\t\n",

@@ -35,23 +35,18 @@ func TestImportKilled(t *testing.T) {
 	if vectors.Thorough() {
 		kills = 500
 	}
-	dir, killed := t.TempDir(), 0
-	for n := range kills {
-		if n%5 == 0 {
+	whole := time.Now()
+	killedImport(t, t.TempDir(), time.Hour)
+	took := time.Since(whole)
+	dir, killed, ended := t.TempDir(), 0, 0
+	for killed < kills {
+		if killed%5 == 0 {
 			dir = t.TempDir()
 		}
-		child := exec.Command(os.Args[0], "import", "--engine", "interp", "--data-path", dir)
-		child.Env = append(os.Environ(), programEnv+"=1")
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
-		timer := time.AfterFunc(time.Duration(rng.IntN(400))*time.Millisecond, func() { _ = child.Process.Kill() }) // it may have ended
-		err := child.Wait()
-		timer.Stop()
-		if exit, ok := errors.AsType[*exec.ExitError](err); ok && !exit.Exited() {
+		if killedImport(t, dir, time.Duration(rng.Int64N(int64(took)))) {
 			killed++
-		} else if err != nil {
-			t.Fatalf("the import failed: %v", err)
+		} else if ended++; ended > 10*kills {
+			t.Fatalf("only %d of %d imports were killed", killed, killed+ended)
 		}
 		checkBest(t, dir)
 	}
@@ -60,7 +55,27 @@ func TestImportKilled(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(out), &s) != nil || s.Failed > 0 || s.Imported == 0 {
 		t.Fatalf("%v: %s", err, out)
 	}
-	vectors.Figure(t, "import-kills", "%d of %d imports killed, no loss; seed %d", killed, kills, seed)
+	vectors.Figure(t, "import-kills", "%d imports killed, %d ended before, no loss; seed %d", killed, ended, seed)
+}
+
+// killedImport imports in a child that it kills after a while, and tells whether it was still at it.
+func killedImport(t *testing.T, dir string, after time.Duration) bool {
+	t.Helper()
+	child := exec.Command(os.Args[0], "import", "--engine", "interp", "--data-path", dir)
+	child.Env = append(os.Environ(), programEnv+"=1")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(after, func() { _ = child.Process.Kill() }) // it may have ended
+	defer timer.Stop()
+	err := child.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && !exit.Exited() {
+		return true
+	}
+	if err != nil {
+		t.Fatalf("the import failed: %v", err)
+	}
+	return false
 }
 
 func checkBest(t *testing.T, dir string) {

@@ -44,7 +44,7 @@ func (c brokenCode) Run(m *pvm.Machine) pvm.Exit {
 }
 
 // TestFaultEndsSession has the engine panic while blocks are imported, in goroutines too: the connection is closed without an
-// answer, the reason is logged, and the next session is served.
+// answer, the reason is logged, and whoever comes next is served.
 func TestFaultEndsSession(t *testing.T) {
 	e := &brokenEngine{Engine: interp.New()}
 	im, err := importer.New(importer.Options{Params: protocol.Tiny(), Engine: e, Claims: claim.Options{}})

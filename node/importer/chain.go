@@ -37,11 +37,15 @@ func NewStoredChain(im *Importer, s *store.Store) *Chain {
 	return c
 }
 
-// Put records the state after a block that was not imported here: a genesis, or where a trace begins.
+// Put records the state after a block that was not imported here: a genesis, or where a trace begins. A block that the store
+// has is not the best because of it: the chain goes on.
 func (c *Chain) Put(header protocol.Hash, s *state.State) error {
 	if c.store == nil {
 		c.remember(header, s)
 		return nil
+	}
+	if _, known, err := c.State(header); known || err != nil {
+		return err
 	}
 	slot, err := s.Slot()
 	if err != nil {

@@ -33,6 +33,13 @@ func (r *Replay) genesis(path string, data []byte) error {
 	if err != nil {
 		return fileError(path, err)
 	}
+	slot, err := s.Slot()
+	if err != nil {
+		return fileError(path, err)
+	}
+	if old, err := r.beforeKept(slot, g.Header.Hash()); old || err != nil {
+		return err
+	}
 	return r.chain.Put(g.Header.Hash(), s)
 }
 
@@ -62,7 +69,15 @@ func (r *Replay) blocks(path string, data []byte) error {
 		if v.DecodeFrom(&d, r.opts.Params); d.Err() != nil {
 			return fileError(path, d.Err())
 		}
-		_, err := r.take(before[:len(before)-len(d.Rest())])
+		old, err := r.passed(&v)
+		if err != nil {
+			return err
+		}
+		if old {
+			r.summary.Passed++
+			continue
+		}
+		_, err = r.take(before[:len(before)-len(d.Rest())])
 		if err == nil {
 			r.summary.Imported++
 			continue

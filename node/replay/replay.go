@@ -26,8 +26,13 @@ import (
 type Options struct {
 	Params   *protocol.Params
 	Importer *importer.Importer
-	Store    *store.Store      // where blocks are kept, and taken from in place of executing them again; may be nil
-	RootOnly bool              // compare roots, not every entry
+	Store    *store.Store // where blocks are kept, and taken from in place of executing them again; may be nil
+	RootOnly bool         // compare roots, not every entry
+
+	// FinalAfter is how many slots beyond a block the best must be for it to be final, which lets the store drop what is old.
+	// 0 means that nothing becomes final, as it must be if the paths hold several chains.
+	FinalAfter protocol.Slot
+
 	Progress func(path string) // called before each step; may be nil
 
 	// Refusal gives the rule for which the block of a step must be refused, or nothing if any will do; may be nil.
@@ -41,6 +46,8 @@ type Replay struct {
 	family  string // the folder of the steps that chain belongs to
 	times   []time.Duration
 	summary Summary
+
+	nextFinal protocol.Slot // the first slot worth making final
 }
 
 // New makes a Replay.
@@ -137,6 +144,9 @@ func (r *Replay) step(path string, step *trace.Step) error {
 func (r *Replay) take(octets []byte) (*state.State, error) {
 	start := time.Now()
 	post, err := r.chain.Import(octets)
+	if err == nil {
+		err = r.finalize()
+	}
 	r.times = append(r.times, time.Since(start))
 	r.summary.Steps++
 	return post, err

@@ -11,6 +11,7 @@ type Summary struct {
 	Imported int       `json:"imported"` // accepted, with the state expected
 	Rejected int       `json:"rejected"` // refused, as expected
 	Failed   int       `json:"failed"`
+	Passed   int       `json:"passed_over,omitempty"` // older than what the store keeps
 	P50      float64   `json:"p50_ms"`
 	P90      float64   `json:"p90_ms"`
 	P99      float64   `json:"p99_ms"`

@@ -29,7 +29,7 @@ func TestPowerCut(t *testing.T) {
 	for range crashes() {
 		opts := c.opts
 		opts.FS = disk
-		var synced, cut atomic.Int64
+		var synced, cut, atCut atomic.Int64 // block that was acknowledged last, and that before the cut began
 		synced.Store(int64(reached))
 		after := make(chan *vfs.MemFS, 1)
 		stopAt := int64(reached + 1 + rng.IntN(60))
@@ -42,6 +42,7 @@ func TestPowerCut(t *testing.T) {
 		err = c.extendTo(s, min(c.last, int(stopAt)), func(n int) {
 			synced.Store(int64(n))
 			if int64(n)+10 > stopAt && cut.CompareAndSwap(0, 1) {
+				atCut.Store(int64(n))
 				go func() { after <- disk.CrashClone(clone) }() // while the import goes on
 			}
 		})
@@ -52,7 +53,7 @@ func TestPowerCut(t *testing.T) {
 		if cut.Load() == 0 {
 			after <- disk.CrashClone(clone)
 		} else {
-			acknowledged = reached // it is not known how far it was then
+			acknowledged = int(atCut.Load()) // and perhaps more
 		}
 		disk = <-after
 		if err := s.Close(); err != nil {

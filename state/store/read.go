@@ -159,6 +159,22 @@ func (s *Store) jumpOver(parent *Entry) (protocol.Hash, error) {
 	return parent.Hash, nil
 }
 
+// AncestorAt gives the latest of a block and its ancestors that is not later than a slot; ErrNotFound if none is kept.
+func (s *Store) AncestorAt(block protocol.Hash, slot protocol.Slot) (*Entry, error) {
+	e, err := s.entry(block)
+	for err == nil && e.Slot > slot {
+		if e.Height == 0 {
+			return nil, ErrNotFound
+		}
+		next, jumpErr := s.entry(e.jump)
+		if jumpErr != nil || next.Slot <= slot {
+			next, err = s.entry(e.Parent)
+		}
+		e = next
+	}
+	return e, err
+}
+
 // Ancestor says whether ancestor, the header of slot, is block itself or one of its ancestors. GP eq:ancestors.
 func (s *Store) Ancestor(block, ancestor protocol.Hash, slot protocol.Slot) (bool, error) {
 	e, err := s.entry(block)

@@ -221,6 +221,24 @@ func TestAncestor(t *testing.T) {
 			t.Fatalf("block %d is ancestor of the fork: %v, %v", n, ok, err)
 		}
 	}
+	for at := range slot(150) + 5 {
+		for _, of := range []protocol.Hash{m.hash(150, 0), fork.Hash} {
+			e, err := s.AncestorAt(of, at)
+			want := min(int(at-10)/2, 150)
+			switch {
+			case at < 10:
+				if !errors.Is(err, ErrNotFound) {
+					t.Fatalf("slot %d: %+v, %v", at, e, err)
+				}
+			case of == fork.Hash && want >= 100:
+				if err != nil || e.Hash != fork.Hash {
+					t.Fatalf("slot %d: %+v, %v, want the fork", at, e, err)
+				}
+			case err != nil || e.Hash != m.hash(want, 0):
+				t.Fatalf("slot %d: %+v, %v, want block %d", at, e, err, want)
+			}
+		}
+	}
 	if ok, _ := s.Ancestor(m.hash(50, 0), m.hash(40, 0), slot(41)); ok {
 		t.Error("an ancestor was found in a slot that is not its own")
 	}
