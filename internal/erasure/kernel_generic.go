@@ -38,7 +38,7 @@ func (t *table) times4(v uint64) uint64 {
 		uint64(t.low[uint8(v>>48)]^t.high[uint8(v>>56)])<<48
 }
 
-func (g *generic) stride(octets int) int { return (min(octets, 128) + 7) &^ 7 }
+func (g *generic) stride(octets int) int { return (min(octets, 256) + 7) &^ 7 }
 
 func (g *generic) load(row, words []byte) { clear(row[copy(row, words):]) }
 

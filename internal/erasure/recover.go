@@ -14,13 +14,15 @@ func (c *Coder) Recover(shards []Shard, length int) ([]byte, error) {
 		return nil, ErrLength
 	}
 	size := c.ShardSize(length)
-	rows, err := c.recoverRows(shards, size)
+	given, err := c.accept(shards, size)
 	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, 0, size*c.threshold)
-	for _, row := range rows {
-		data = append(data, row...)
+	data := make([]byte, size*c.threshold)
+	for i, row := range c.complete(given, size, data) {
+		if p := data[i*size : (i+1)*size]; size > 0 && &p[0] != &row[0] {
+			copy(p, row)
+		}
 	}
 	return data[:length:length], nil
 }
@@ -35,10 +37,11 @@ func (c *Coder) RecoverSegments(shards []Shard, count, length int) ([][]byte, er
 	if len(shards) > 0 && (len(shards[0].Data)/part != count || len(shards[0].Data)%part != 0) {
 		return nil, ErrLength // before count is multiplied
 	}
-	rows, err := c.recoverRows(shards, part*count)
+	given, err := c.accept(shards, part*count)
 	if err != nil {
 		return nil, err
 	}
+	rows := c.complete(given, part*count, make([]byte, length*count))
 	segments, data := make([][]byte, count), make([]byte, length*count)
 	for j := range segments {
 		segments[j] = data[j*length : (j+1)*length : (j+1)*length]
@@ -49,8 +52,8 @@ func (c *Coder) RecoverSegments(shards []Shard, count, length int) ([][]byte, er
 	return segments, nil
 }
 
-// recoverRows returns the data shards, all of size octets. Those that are among shards it does not copy.
-func (c *Coder) recoverRows(shards []Shard, size int) ([][]byte, error) {
+// accept sorts shards by their index, if they are enough and all of size octets.
+func (c *Coder) accept(shards []Shard, size int) ([][]byte, error) {
 	given := make([][]byte, c.shards)
 	count := 0
 	for _, s := range shards {
@@ -69,19 +72,19 @@ func (c *Coder) recoverRows(shards []Shard, size int) ([][]byte, error) {
 	if count < c.threshold {
 		return nil, fmt.Errorf("%w: %d of %d", ErrTooFew, count, c.threshold)
 	}
+	return given, nil
+}
+
+// complete returns the data shards: those that are given, and the others computed, each at its place in data.
+func (c *Coder) complete(given [][]byte, size int, data []byte) [][]byte {
 	p := c.plan(given)
-	if len(p.missing) == 0 || size == 0 {
-		for _, i := range p.missing {
-			given[i] = []byte{}
-		}
-		return given[:c.threshold], nil
-	}
-	memory := make([]byte, size*len(p.missing))
 	for _, i := range p.missing {
-		given[i], memory = memory[:size:size], memory[size:]
+		given[i] = data[i*size : (i+1)*size : (i+1)*size]
 	}
-	c.interpolate(&p, given, size)
-	return given[:c.threshold], nil
+	if len(p.missing) > 0 && size > 0 {
+		c.interpolate(&p, given, size)
+	}
+	return given[:c.threshold]
 }
 
 // plan says which shards are used and which are wanted.
