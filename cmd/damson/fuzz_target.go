@@ -18,6 +18,8 @@ import (
 type fuzzTargetFlags struct {
 	socket, spec, engine string
 	quiet                bool
+	data                 string
+	cache                int64 // MiB
 	profiles             profileFlags
 }
 
@@ -27,7 +29,8 @@ func fuzzTargetCommand() *cobra.Command {
 		Use:   "fuzz-target --socket PATH",
 		Short: "Serve the JAM fuzz protocol on a Unix socket",
 		Long: `Fuzz-target imports the blocks that a fuzzer sends and answers with the state roots that result. It speaks
-version 1 of the fuzz protocol with both features, ancestry and forks. States are kept in memory.
+version 1 of the fuzz protocol with both features, ancestry and forks. States are kept in memory, or with --data-path
+on disk: those of each Initialize in a folder of their own, which is removed with them.
 
 Sessions follow one another, each with a state of its own. SIGINT and SIGTERM end the program and remove the socket.`,
 		Example: `  damson fuzz-target --socket /tmp/jam_target.sock
@@ -40,6 +43,8 @@ Sessions follow one another, each with a state of its own. SIGINT and SIGTERM en
 	flags.StringVar(&f.spec, "spec", "tiny", "chain parameters: tiny, full, or a file with the encoded parameters or a chain spec")
 	flags.StringVar(&f.engine, "engine", "auto", "what runs the services' code: "+engineNames)
 	f.profiles.register(flags)
+	flags.StringVar(&f.data, "data-path", "", "keep states in the folder `DIR`, which no other program must use")
+	flags.Int64Var(&f.cache, "cache", defaultCache, "`MiB` of memory for what is read of states on disk")
 	flags.BoolVar(&f.quiet, "quiet", false, "log only what went wrong")
 	if err := cmd.MarkFlagRequired("socket"); err != nil {
 		panic(err) // the flag is declared above
@@ -67,6 +72,10 @@ func runFuzzTarget(cmd *cobra.Command, f *fuzzTargetFlags) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	tuneCollector()
+	cacheBytes, err := cacheOctets(f.cache)
+	if err != nil {
+		return err
+	}
 	params, err := loadParams(f.spec)
 	if err != nil {
 		return err
@@ -84,7 +93,9 @@ func runFuzzTarget(cmd *cobra.Command, f *fuzzTargetFlags) error {
 		level = slog.LevelWarn
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
-	target := conformance.NewTarget(conformance.TargetOptions{Params: params, Importer: im, Version: appVersion(), Log: log})
+	target := conformance.NewTarget(conformance.TargetOptions{
+		Params: params, Importer: im, Version: appVersion(), Log: log, Data: f.data, CacheBytes: cacheBytes,
+	})
 	stopProfile, err := f.profiles.start(cmd.ErrOrStderr())
 	if err != nil {
 		return err

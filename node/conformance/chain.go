@@ -2,13 +2,16 @@ package conformance
 
 import (
 	"container/list"
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/node/importer"
 	"damson/state"
+	"damson/state/store"
 )
 
 // keptStates bounds the states of a session. Those that were used least recently go first: the parent of a block that
@@ -27,7 +30,32 @@ type chain struct {
 	deepest  int
 	states   *list.List        // of nodes with a state, the least recently used first
 	before   map[Ancestor]bool // blocks before the first
+	disk     *disk             // nil: states are in memory
 }
+
+// disk is where a chain's states are kept: a store that lives as long as the chain. Nothing waits until it has reached the
+// disk, because nothing goes on from it.
+type disk struct {
+	*store.Store
+	dir string
+}
+
+// sessionFolder begins the names of stores' folders.
+const sessionFolder = "fuzz-session-"
+
+func newDisk(p *protocol.Params, folder string, cache int64) (*disk, error) {
+	dir, err := os.MkdirTemp(folder, sessionFolder)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(dir, store.Options{Params: p, CacheBytes: cache})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return &disk{s, dir}, nil
+}
+
+func (d *disk) remove() error { return errors.Join(d.Close(), os.RemoveAll(d.dir)) }
 
 // node is a block. Without a state it is only an ancestor.
 type node struct {
@@ -38,10 +66,10 @@ type node struct {
 	place  *list.Element // in states, if there is a state
 }
 
-// newChain begins a chain. With ancestry, lookup anchors must be among the ancestors.
-func newChain(im *importer.Importer, p *protocol.Params, begin *Initialize, ancestry bool) *chain {
+// newChain begins a chain, on disk if one is given. With ancestry, lookup anchors must be among the ancestors.
+func newChain(im *importer.Importer, p *protocol.Params, begin *Initialize, ancestry bool, d *disk) (*chain, error) {
 	c := &chain{
-		params: p, nodes: make(map[protocol.Hash]*node), levels: make(map[int][]*node),
+		params: p, nodes: make(map[protocol.Hash]*node), levels: make(map[int][]*node), disk: d,
 		states: list.New(), before: make(map[Ancestor]bool, len(begin.Ancestry)),
 	}
 	for _, a := range begin.Ancestry {
@@ -52,12 +80,34 @@ func newChain(im *importer.Importer, p *protocol.Params, begin *Initialize, ance
 		c.importer = im.WithAncestor(c.isAncestor)
 	}
 	first := &node{Ancestor: Ancestor{begin.Header.Slot, begin.HeaderHash}, state: state.New(p, begin.Entries)}
+	if err := c.write(&store.Block{State: first.state}, first); err != nil {
+		return nil, err
+	}
 	c.add(first)
 	select {
 	case <-im.Warm(first.state, begin.Entries):
 	case <-time.After(maxWarming):
 	}
-	return c
+	return c, nil
+}
+
+// write hands a block to the disk, if there is one. The node's state is then the one there.
+func (c *chain) write(b *store.Block, n *node) (err error) {
+	if c.disk == nil {
+		return nil
+	}
+	importer.StageStore.Enter()
+	b.Hash, b.Slot, b.Best = n.Hash, n.Slot, true
+	n.state, err = c.disk.Commit(b)
+	return err
+}
+
+// close removes what is on disk.
+func (c *chain) close() error {
+	if c.disk == nil {
+		return nil
+	}
+	return c.disk.remove()
 }
 
 // state gives the state after a block.
@@ -70,8 +120,8 @@ func (c *chain) state(header protocol.Hash) (*state.State, bool) {
 	return n.state, true
 }
 
-// imports executes a block and keeps the state that results.
-func (c *chain) imports(v *block.View) (*state.State, error) {
+// imports executes a block, given with its octets, and keeps the state that results.
+func (c *chain) imports(v *block.View, octets []byte) (*state.State, error) {
 	prior, ok := c.state(v.Header.Parent)
 	if !ok {
 		return nil, fmt.Errorf("block of slot %d with parent %s: %w", v.Header.Slot, v.Header.Parent, importer.ErrUnknownParent)
@@ -81,11 +131,19 @@ func (c *chain) imports(v *block.View) (*state.State, error) {
 		return nil, err
 	}
 	parent := c.nodes[v.Header.Parent]
-	c.add(&node{
+	n := &node{
 		Ancestor: Ancestor{v.Header.Slot, v.HeaderHash()},
 		parent:   parent, depth: parent.depth + 1, state: post,
-	})
-	return post, nil
+	}
+	header := v.HeaderOctets()
+	err = c.write(&store.Block{
+		Parent: v.Header.Parent, Header: header, Body: octets[len(header):], State: post,
+	}, n)
+	if err != nil {
+		return nil, err
+	}
+	c.add(n)
+	return n.state, nil
 }
 
 func (c *chain) add(n *node) {

@@ -63,6 +63,11 @@ func startTarget(t testing.TB, kind engine.Kind, patience time.Duration) (socket
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startTargetWith(t, TargetOptions{Params: protocol.Tiny(), Importer: im, Patience: patience})
+}
+
+func startTargetWith(t testing.TB, o TargetOptions) (socket string) {
+	t.Helper()
 	socket = filepath.Join(t.TempDir(), "target.sock")
 	l, err := Listen(socket)
 	if err != nil {
@@ -70,7 +75,7 @@ func startTarget(t testing.TB, kind engine.Kind, patience time.Duration) (socket
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	target := NewTarget(TargetOptions{Params: protocol.Tiny(), Importer: im, Patience: patience})
+	target := NewTarget(o)
 	go func() { done <- target.Serve(ctx, l) }()
 	t.Cleanup(func() {
 		cancel()

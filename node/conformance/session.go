@@ -41,6 +41,9 @@ func (s *session) run(c *Conn) (err error) {
 		if fault := recover(); fault != nil {
 			err = &internalError{fmt.Errorf("panic: %v\n%s", fault, debug.Stack())}
 		}
+		if endErr := s.end(); endErr != nil && err == nil {
+			err = &internalError{endErr}
+		}
 	}()
 	for {
 		octets, err := c.Receive()
@@ -73,14 +76,14 @@ func (s *session) answer(octets []byte) (*Message, error) {
 	case KindPeerInfo:
 		return s.greet(&m.PeerInfo)
 	case KindInitialize:
-		return s.initialize(m.Initialize), nil
+		return s.initialize(m.Initialize)
 	case KindImportBlock:
 		if s.chain != nil {
 			return s.importBlock(m.Block)
 		}
 	case KindGetState:
 		if s.chain != nil {
-			return s.getState(m.Hash), nil
+			return s.getState(m.Hash)
 		}
 	case KindStateRoot, KindState, KindError: // only targets send these
 	}
@@ -97,10 +100,34 @@ func (s *session) greet(peer *PeerInfo) (*Message, error) {
 	return &Message{Kind: KindPeerInfo, PeerInfo: s.info}, nil
 }
 
-func (s *session) initialize(begin *Initialize) *Message {
-	s.chain = newChain(s.importer, s.params, begin, s.features&FeatureAncestry != 0)
+func (s *session) initialize(begin *Initialize) (*Message, error) {
+	if err := s.end(); err != nil {
+		return nil, &internalError{err}
+	}
+	var d *disk
+	if s.data != "" {
+		var err error
+		if d, err = newDisk(s.params, s.data, s.cacheBytes); err != nil {
+			return nil, &internalError{err}
+		}
+	}
+	c, err := newChain(s.importer, s.params, begin, s.features&FeatureAncestry != 0, d)
+	if err != nil {
+		return nil, &internalError{errors.Join(err, d.remove())} // without a disk there is no error
+	}
+	s.chain = c
 	first, _ := s.chain.state(begin.HeaderHash)
-	return &Message{Kind: KindStateRoot, Hash: first.Root()}
+	return &Message{Kind: KindStateRoot, Hash: first.Root()}, nil
+}
+
+// end forgets the chain.
+func (s *session) end() error {
+	c := s.chain
+	if c == nil {
+		return nil
+	}
+	s.chain = nil
+	return c.close()
 }
 
 // importBlock answers with the root after the block or, if a rule of JAM refuses it, with an error.
@@ -115,7 +142,7 @@ func (s *session) importBlock(octets []byte) (*Message, error) {
 		}
 		return refusal(fmt.Errorf("block: %w", err)), nil
 	}
-	post, err := s.chain.imports(v)
+	post, err := s.chain.imports(v, octets)
 	if err == nil {
 		return &Message{Kind: KindStateRoot, Hash: post.Root()}, nil
 	}
@@ -140,16 +167,22 @@ func refusal(err error) *Message { return &Message{Kind: KindError, Text: err.Er
 
 // getState gives the state after a block. The protocol has no word for a block that is not known; an error lets the
 // session go on.
-func (s *session) getState(header protocol.Hash) *Message {
+func (s *session) getState(header protocol.Hash) (*Message, error) {
 	found, ok := s.chain.state(header)
 	if !ok {
-		return refusal(fmt.Errorf("no state of a block %s", header))
+		return refusal(fmt.Errorf("no state of a block %s", header)), nil
 	}
-	return &Message{Kind: KindState, Entries: trace.Raw(found).Entries}
+	entries := trace.Raw(found).Entries
+	if err := found.Err(); err != nil {
+		return nil, &internalError{err}
+	}
+	return &Message{Kind: KindState, Entries: entries}, nil
 }
 
-// Session begins a session without a socket. The function gives the answer to a message, or an error that ends the
+// Session begins a session without a socket, in memory. The function gives the answer to a message, or an error that ends the
 // session.
 func (t *Target) Session() (answer func(octets []byte) (*Message, error)) {
-	return (&session{Target: t}).answer
+	inMemory := *t
+	inMemory.data = ""
+	return (&session{Target: &inMemory}).answer
 }

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +32,11 @@ type TargetOptions struct {
 	Version  Version       // of the program
 	Patience time.Duration // how long a message may take once it has begun; 0 means 30 s
 	Log      *slog.Logger  // nil means silence
+
+	// Data is a folder for states, each Initialize's in a folder of its own that goes with it; empty means memory. It belongs
+	// to one target: what another has left there is removed.
+	Data       string
+	CacheBytes int64 // bound on what is kept in memory of a session's states on disk; 0 means 256 MiB
 }
 
 // Target imports the blocks that fuzzers send.
@@ -39,6 +46,9 @@ type Target struct {
 	info     PeerInfo
 	patience time.Duration
 	log      *slog.Logger
+
+	data       string
+	cacheBytes int64
 }
 
 // GrayPaperVersion is protocol.GrayPaper as the handshake has it.
@@ -52,7 +62,7 @@ func GrayPaperVersion() (v Version) {
 // NewTarget makes a target that knows both features.
 func NewTarget(o TargetOptions) *Target {
 	t := &Target{
-		params: o.Params, importer: o.Importer, patience: o.Patience, log: o.Log,
+		params: o.Params, importer: o.Importer, patience: o.Patience, log: o.Log, data: o.Data, cacheBytes: o.CacheBytes,
 		info: PeerInfo{
 			Protocol: ProtocolVersion, Features: FeatureAncestry | FeatureForks,
 			JAM: GrayPaperVersion(), App: o.Version, Name: "damson",
@@ -65,6 +75,23 @@ func NewTarget(o TargetOptions) *Target {
 		t.log = slog.New(slog.DiscardHandler)
 	}
 	return t
+}
+
+// clean makes the folder for states, and removes from it what a target left that was stopped by force.
+func (t *Target) clean() error {
+	if t.data == "" {
+		return nil
+	}
+	if err := os.MkdirAll(t.data, 0o755); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(t.data)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), sessionFolder) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(t.data, e.Name())))
+		}
+	}
+	return err
 }
 
 // Listen binds a Unix socket. A socket that nobody listens on any more, as after a crash, is replaced.
@@ -84,6 +111,9 @@ func Listen(path string) (net.Listener, error) {
 // Serve serves sessions until ctx is done, then closes the listener, which removes the socket, and returns nil when all
 // sessions have ended.
 func (t *Target) Serve(ctx context.Context, l net.Listener) error {
+	if err := t.clean(); err != nil {
+		return errors.Join(fmt.Errorf("folder for states: %w", err), l.Close())
+	}
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
 	ctx, cancel := context.WithCancel(ctx)

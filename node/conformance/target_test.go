@@ -237,7 +237,10 @@ func TestManySiblings(t *testing.T) {
 	}
 	p := protocol.Tiny()
 	first := &Initialize{Header: genesis.Header, HeaderHash: genesis.Header.Hash(), Entries: genesis.State.Entries}
-	c := newChain(im, p, first, true)
+	c, err := newChain(im, p, first, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	parent, _ := c.state(first.HeaderHash)
 	root := c.nodes[first.HeaderHash]
 	for i := range 3 * keptStates {
@@ -247,7 +250,7 @@ func TestManySiblings(t *testing.T) {
 		c.add(&node{Ancestor: Ancestor{1, protocol.Hash{byte(i), byte(i >> 8), 1}}, parent: root, depth: 1, state: parent})
 	}
 	for _, step := range list {
-		post, err := c.imports(headerOf(t, step))
+		post, err := c.imports(headerOf(t, step), step.Block)
 		if err != nil || post.Root() != step.Post.Root {
 			t.Fatalf("the original after its siblings: %v", err)
 		}
@@ -265,7 +268,10 @@ func TestLongChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := &Initialize{HeaderHash: protocol.Hash{255}, Ancestry: []Ancestor{{5, protocol.Hash{1, 2}}}}
-	c := newChain(im, p, first, true)
+	c, err := newChain(im, p, first, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	last, post := c.nodes[first.HeaderHash], state.New(p, nil)
 	for i := range 1000 {
 		n := &node{
