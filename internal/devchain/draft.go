@@ -31,14 +31,10 @@ type Draft struct {
 
 // Draft begins a block.
 func (b *Builder) Draft(tip *Tip, slot protocol.Slot) (*Draft, error) {
-	d := &Draft{Slot: slot, Tip: tip, builder: b, before: new(safrole.State)}
+	d := &Draft{Slot: slot, Tip: tip, builder: b}
 	s := tip.State
 	for _, load := range []func() error{
-		func() (err error) { d.before.Slot, err = s.Slot(); return err },
-		func() (err error) { d.before.Entropy, err = s.Entropy(); return err },
-		func() (err error) { d.before.Safrole, err = s.Safrole(); return err },
-		func() (err error) { d.before.Active, err = s.Active(); return err },
-		func() (err error) { d.before.Previous, err = s.Previous(); return err },
+		func() (err error) { d.before, err = safrole.Load(s); return err },
 		func() (err error) { d.staging, err = s.Staging(); return err },
 		func() (err error) { d.disputes, err = s.Disputes(); return err },
 		func() (err error) { d.after, _, err = d.safrole(nil); return err },
@@ -223,16 +219,16 @@ func (d *Draft) Seal() ([]byte, error) {
 		return nil, err
 	}
 	secret := d.builder.secrets[d.after.Active[author].Ed25519].Bandersnatch
-	input := safrole.FallbackInput(d.after.Entropy[3])
+	input, _, _ := d.after.SealInput(d.builder.params, d.Slot)
 	h := block.Header{
 		Parent: d.Tip.Header, PriorStateRoot: d.Tip.State.Root(), ExtrinsicHash: v.ExtrinsicHash(), Slot: d.Slot,
 		EpochMark: marks.Epoch, WinnersMark: marks.Winners, Author: author, OffendersMark: offenders,
-		EntropySignature: secret.Sign(safrole.EntropyInput(secret.Output(input)), nil),
 	}
+	safrole.SignEntropy(&h, secret, input)
 	if d.Header != nil {
 		d.Header(&h)
 	}
-	h.Seal = secret.Sign(input, h.AppendUnsigned(nil))
+	safrole.Seal(&h, secret, input)
 	return d.Extrinsic.AppendTo(h.AppendTo(nil)), nil
 }
 

@@ -102,6 +102,9 @@ func (im *Importer) apply(prior *state.State, v *block.View) (*state.State, erro
 	return post, nil
 }
 
+// Verifier gives what settles the claims of blocks, with what it knows of keys and rings.
+func (im *Importer) Verifier() *claim.Verifier { return im.verifier }
+
 // WithAncestor gives an Importer that shares the caches of im and asks ancestor about lookup anchors, as does one made
 // with [Options].Ancestor.
 func (im *Importer) WithAncestor(ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool) *Importer {
