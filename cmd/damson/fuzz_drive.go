@@ -51,6 +51,7 @@ those expected.`,
 }
 
 func runFuzzDrive(cmd *cobra.Command, f *fuzzDriveFlags, paths []string) error {
+	tuneCollector()
 	params, err := loadParams(f.spec)
 	if err != nil {
 		return err

@@ -115,10 +115,7 @@ func (d *Drive) Path(path string) error {
 			return d.Path(name)
 		})
 	case archive.Is(path):
-		if err := d.findGenesis(path); err != nil {
-			return err
-		}
-		return archive.Read(path, func(name string, data []byte) error { return d.File(path+":"+name, data) })
+		return d.archive(path)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -130,15 +127,44 @@ func (d *Drive) Path(path string) error {
 // genesisFile is what a trace begins with, though by its name it may come after the steps.
 const genesisFile = "genesis.bin"
 
-// findGenesis goes through an archive for the beginnings of its families.
-func (d *Drive) findGenesis(path string) error {
+// maxAhead bounds what is read of an archive before the first block is sent.
+const maxAhead = 512 << 20
+
+// archive drives the target through an archive. It is read as a whole first, for the beginnings of its families and because
+// a target that is timed should not share the machine with us unpacking; but a very large one once more, as it is sent.
+func (d *Drive) archive(path string) error {
+	type file struct {
+		path string
+		data []byte
+	}
+	var files []file
+	size := 0
 	clear(d.genesis)
-	return archive.Read(path, func(name string, data []byte) error {
+	err := archive.Read(path, func(name string, data []byte) error {
+		name = path + ":" + name
 		if filepath.Base(name) == genesisFile {
-			d.genesis[filepath.Dir(path+":"+name)] = data
+			d.genesis[filepath.Dir(name)] = data
+		}
+		if size += len(data); size <= maxAhead {
+			files = append(files, file{name, data})
+		} else {
+			files = nil
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if size > maxAhead {
+		return archive.Read(path, func(name string, data []byte) error { return d.File(path+":"+name, data) })
+	}
+	for i := range files {
+		if err := d.File(files[i].path, files[i].data); err != nil {
+			return err
+		}
+		files[i].data = nil
+	}
+	return nil
 }
 
 // File takes one file of a trace or session. Files of one folder are a family, which has a session of its own.
