@@ -21,13 +21,18 @@ type Pages struct {
 func NewPages[Item ~[]byte](items []Item, hash Hash) *Pages {
 	q := queue{hash: hash}
 	size := powerOfTwo(len(items))
+	// C of GP §E.1.2: zero hashes up to a power of two.
+	leaves := leaves(items, size, &q)[:size]
+	return &Pages{levels: climb(leaves, &q), count: len(items)}
+}
+
+// leaves returns the leaves of items, with room for size of them.
+func leaves[Item ~[]byte](items []Item, size int, q *queue) []protocol.Hash {
 	q.take(size)
 	for _, item := range items {
 		q.add(leafPrefix, item, nil)
 	}
-	// C of GP §E.1.2: zero hashes up to a power of two.
-	leaves := q.take(size / 2)[:size]
-	return &Pages{levels: climb(leaves, &q), count: len(items)}
+	return q.take(size / 2)
 }
 
 // climb returns the levels of the perfect tree over leaves, which come first.
@@ -75,6 +80,36 @@ func Leaf(item []byte, hash Hash) protocol.Hash {
 	return hash.join(leafPrefix, item, nil)
 }
 
+// Leaves returns [Leaf] of each item.
+func Leaves[Item ~[]byte](items []Item, hash Hash) []protocol.Hash {
+	return leaves(items, len(items), &queue{hash: hash})
+}
+
+// PathThroughPage returns the way from the root to the item at index of a page, given the page's leaves and the way to the
+// page: what [Pages.Path] says of single items. It trusts both, and gives nil where a page has no such item.
+func PathThroughPage(leaves []protocol.Hash, pageBits int, path []protocol.Hash, index int, hash Hash) []protocol.Hash {
+	if pageBits < 0 || pageBits > maxPageBits || index < 0 || index >= len(leaves) || len(leaves) > 1<<pageBits {
+		return nil
+	}
+	levels := pageLevels(leaves, pageBits, path, hash)
+	out := append(make([]protocol.Hash, 0, len(path)+len(levels)-1), path...)
+	for level := len(levels) - 2; level >= 0; level-- {
+		out = append(out, levels[level][index>>level^1])
+	}
+	return out
+}
+
+// pageLevels returns the levels of the tree of a page, which is the whole tree if there is no path.
+func pageLevels(leaves []protocol.Hash, pageBits int, path []protocol.Hash, hash Hash) [][]protocol.Hash {
+	size := 1 << pageBits
+	if len(path) == 0 {
+		size = powerOfTwo(len(leaves))
+	}
+	below := make([]protocol.Hash, size)
+	copy(below, leaves)
+	return climb(below, &queue{hash: hash})
+}
+
 // RootFromPage returns the root of the constant-depth tree in which the page of 2^pageBits items with these leaves lies
 // at the end of path. It reports false where no tree has such a page. A page with a path may be shorter than
 // 2^pageBits if it is the last one, hence nobody learns the number of items from it. Whoever trusts the proof compares
@@ -84,13 +119,7 @@ func RootFromPage(leaves []protocol.Hash, pageBits, page int, path []protocol.Ha
 		len(leaves) == 0 || len(leaves) > 1<<pageBits {
 		return protocol.Hash{}, false
 	}
-	size := 1 << pageBits
-	if len(path) == 0 {
-		size = powerOfTwo(len(leaves))
-	}
-	below := make([]protocol.Hash, size)
-	copy(below, leaves)
-	levels := climb(below, &queue{hash: hash})
+	levels := pageLevels(leaves, pageBits, path, hash)
 	root := levels[len(levels)-1][0]
 	for i := len(path) - 1; i >= 0; i-- {
 		if page&1 == 0 {

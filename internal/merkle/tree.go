@@ -45,9 +45,39 @@ func Trace[Item ~[]byte](items []Item, index int, hash Hash) [][]byte {
 	return trace
 }
 
-// RootFromTrace returns the root of the well-balanced tree over count items that has item at index, if its trace
-// is the right one. It reports false where no tree of that size has such a trace. Whoever trusts the proof compares the
-// root with one that he trusts.
+// TraceLength returns how long the trace of index in the well-balanced tree over count items is, or -1 where there is
+// no such index.
+func TraceLength(index, count int) int {
+	if index < 0 || index >= count {
+		return -1
+	}
+	return len(turns(index, count))
+}
+
+// turn is a step of the way from the root to an item.
+type turn struct {
+	left bool // it goes to the left
+	item bool // what it leaves aside is a single item
+}
+
+// turns is the way from the root of the tree over count items to index.
+func turns(index, count int) (way []turn) {
+	for count > 1 {
+		middle := count - count/2 // the larger half, without overflow
+		if index < middle {
+			way = append(way, turn{true, count-middle == 1})
+			count = middle
+		} else {
+			way = append(way, turn{false, middle == 1})
+			index, count = index-middle, count-middle
+		}
+	}
+	return way
+}
+
+// RootFromTrace returns the root of the well-balanced tree over count items of equal length that has item at index, if its
+// trace is the right one. It reports false where no tree of that size has such a trace. Whoever trusts the proof compares
+// the root with one that he trusts.
 func RootFromTrace(item []byte, index, count int, trace [][]byte, hash Hash) (root protocol.Hash, ok bool) {
 	if index < 0 || index >= count {
 		return root, false
@@ -55,26 +85,20 @@ func RootFromTrace(item []byte, index, count int, trace [][]byte, hash Hash) (ro
 	if count == 1 {
 		return hash.sum(item), len(trace) == 0
 	}
-	// The way down, a bit for each level: whether it goes to the left.
-	var left []bool
-	for count > 1 {
-		middle := count - count/2 // the larger half, without overflow
-		left = append(left, index < middle)
-		if index < middle {
-			count = middle
-		} else {
-			index, count = index-middle, count-middle
-		}
-	}
-	if len(trace) != len(left) {
+	way := turns(index, count)
+	if len(trace) != len(way) {
 		return root, false
 	}
 	below := item
-	for level := len(left) - 1; level >= 0; level-- {
-		if left[level] {
-			root = hash.join(nodePrefix, below, trace[level])
-		} else {
-			root = hash.join(nodePrefix, trace[level], below)
+	for level := len(way) - 1; level >= 0; level-- {
+		beside := trace[level]
+		switch {
+		case len(beside) != len(root) && !way[level].item, len(beside) != len(item) && way[level].item:
+			return root, false // or a node could be read in two ways
+		case way[level].left:
+			root = hash.join(nodePrefix, below, beside)
+		default:
+			root = hash.join(nodePrefix, beside, below)
 		}
 		below = root[:]
 	}
