@@ -109,6 +109,7 @@ func (s *State) Diff(other *State) []trie.Change { return s.trie.Diff(other.trie
 // load decodes a component into its cell, or fails with a *CorruptError.
 func load[T any](s *State, c *cell[T], key Component, decode func(*codec.Decoder, *protocol.Params) T) (T, error) {
 	c.once.Do(func() {
+		c.err = &CorruptError{key.Key(), key.String(), "decoding it was not finished"} // if this panics
 		octets, ok := s.trie.Get(key.Key())
 		if !ok {
 			c.err = &CorruptError{key.Key(), key.String(), "there is no such entry"}
@@ -121,7 +122,7 @@ func load[T any](s *State, c *cell[T], key Component, decode func(*codec.Decoder
 			c.err = &CorruptError{key.Key(), key.String(), err.Error()}
 			return
 		}
-		c.value = value
+		c.value, c.err = value, nil
 	})
 	return c.value, c.err
 }

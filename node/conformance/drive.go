@@ -299,6 +299,9 @@ func (d *Drive) step(path string, data []byte) error {
 		number = d.family.Stats.Steps + 1
 	}
 	d.family.Stats.timed(number, took)
+	if v.Header.EpochMark != nil {
+		d.family.Stats.epoch(took)
+	}
 	if !step.Refused() {
 		d.seen[v.HeaderHash()] = link{v.Header.Slot, v.Header.Parent}
 		d.known[v.HeaderHash()] = true

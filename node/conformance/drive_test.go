@@ -195,3 +195,11 @@ func TestStats(t *testing.T) {
 		t.Error("figures of nothing")
 	}
 }
+
+// TestDriveSeesEpochs counts the blocks that begin an epoch: eight in 100 slots of 12 to the epoch.
+func TestDriveSeesEpochs(t *testing.T) {
+	r := drive(t, driveOptions(startTarget(t, engine.Auto, 0), FeatureForks), "traces/fallback.tar.zst")
+	if s := &r.Stats; s.EpochChanges != 8 || s.EpochMax <= 0 || s.EpochMax > s.ImportMax {
+		t.Errorf("%d epoch changes, the slowest in %g ms of at most %g", s.EpochChanges, s.EpochMax, s.ImportMax)
+	}
+}

@@ -22,6 +22,8 @@ type Stats struct {
 	ImportP90     float64 `json:"import_p90"`
 	ImportP99     float64 `json:"import_p99"`
 	ImportStdDev  float64 `json:"import_std_dev"`
+	EpochChanges  int     `json:"epoch_changes"`
+	EpochMax      float64 `json:"import_epoch_max"` // the slowest of the blocks that begin an epoch
 
 	times   []float64
 	numbers []int // of the steps timed
@@ -34,12 +36,20 @@ func (s *Stats) timed(step int, took time.Duration) {
 	s.numbers = append(s.numbers, step)
 }
 
+// epoch counts a block that begins an epoch.
+func (s *Stats) epoch(took time.Duration) {
+	s.EpochChanges++
+	s.EpochMax = max(s.EpochMax, float64(took.Nanoseconds())/1e6)
+}
+
 // add counts the blocks of another family too.
 func (s *Stats) add(other *Stats) {
 	s.Steps += other.Steps
 	s.Imported += other.Imported
 	s.Refused += other.Refused
 	s.Mismatched += other.Mismatched
+	s.EpochChanges += other.EpochChanges
+	s.EpochMax = max(s.EpochMax, other.EpochMax)
 	s.times = append(s.times, other.times...)
 	s.numbers = append(s.numbers, other.numbers...)
 }

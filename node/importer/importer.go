@@ -98,7 +98,7 @@ func (im *Importer) apply(prior *state.State, v *block.View) (*state.State, erro
 	if err != nil {
 		return nil, err
 	}
-	im.warm(post, delta.Services, v.Extrinsic.Preimages)
+	im.warm(post, delta, v.Extrinsic.Preimages)
 	return post, nil
 }
 

@@ -52,6 +52,25 @@ func (v *Verifier) Warm(validators int) error {
 	return err
 }
 
+// WarmKeys prepares keys of which signatures and seals are to be expected, so that no block has to wait for them.
+func (v *Verifier) WarmKeys(signing []protocol.Ed25519Key, sealing []protocol.BandersnatchKey) {
+	for i := range signing {
+		v.keys.Key(signing[i])
+	}
+	for i := range sealing {
+		_, _ = v.vrf.PublicKey(sealing[i]) // what is no key will be found out by who needs it
+	}
+}
+
+// WarmRing prepares the ring of an epoch to come: its commitment, and what proofs by its members are verified with.
+func (v *Verifier) WarmRing(keys []protocol.BandersnatchKey) error {
+	root, err := v.RingRoot(keys)
+	if err == nil {
+		_, err = v.vrf.RingVerifier(root, len(keys))
+	}
+	return err
+}
+
 // Settle settles all claims of a set, side by side. The error is that of a claim that is false.
 func (v *Verifier) Settle(s *Set) error {
 	var g errgroup.Group
