@@ -5,10 +5,11 @@ import (
 
 	"damson/crypto/blake2b"
 	"damson/internal/block"
+	"damson/internal/bundle"
 	"damson/internal/codec"
 	"damson/internal/protocol"
 	"damson/internal/services"
-	"damson/state/invoke"
+	"damson/state/workreport"
 )
 
 // Item is a piece of work for a service.
@@ -82,35 +83,12 @@ func contextAt(tip *Tip) (c block.RefinementContext, err error) {
 
 // refine computes the report of a package. GP §14.4.
 func (b *Builder) refine(tip *Tip, core protocol.Core, p *block.WorkPackage) (*block.Report, error) {
-	authorized, err := b.invoker.IsAuthorized(&invoke.AuthorizeInput{Package: p, Core: core, State: tip.State})
+	computer := workreport.New(workreport.Options{Params: b.params, Invoker: b.invoker})
+	data := bundle.New(p)
+	r, _, err := computer.Refine(&workreport.Input{Core: core, Bundle: data, State: tip.State})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("devchain: core %d: %w", core, err)
 	}
-	if authorized.Result.Outcome != block.OutcomeOK {
-		return nil, fmt.Errorf("devchain: core %d: not authorized, outcome %d", core, authorized.Result.Outcome)
-	}
-	octets := p.AppendTo(nil)
-	hash := blake2b.Sum256(octets)
-	r := &block.Report{
-		Package: block.PackageSpec{
-			Hash: hash, BundleLength: uint32(len(octets)), ErasureRoot: blake2b.Sum256(hash[:]),
-		},
-		Context: p.Context, Core: core, Authorizer: authorizer(string(p.AuthConfig)),
-		AuthGasUsed: authorized.GasUsed, AuthTrace: authorized.Result.Output,
-	}
-	for i := range p.Items {
-		item := &p.Items[i]
-		refined, err := b.invoker.Refine(&invoke.RefineInput{
-			Core: core, Item: i, Package: p, AuthTrace: r.AuthTrace,
-			Imports: make([][][]byte, len(p.Items)), Extrinsics: make([][][]byte, len(p.Items)), State: tip.State,
-		})
-		if err != nil {
-			return nil, err
-		}
-		r.Digests = append(r.Digests, block.Digest{
-			Service: item.Service, CodeHash: item.CodeHash, PayloadHash: blake2b.Sum256(item.Payload),
-			AccumulateGas: item.AccumulateGas, Result: refined.Result, RefineGasUsed: refined.GasUsed,
-		})
-	}
+	r.Package.BundleLength, r.Package.ErasureRoot = uint32(data.Size()), blake2b.Sum256(r.Package.Hash[:])
 	return r, nil
 }

@@ -13,9 +13,9 @@ var (
 	ground = []string{"internal/protocol", "internal/impl", "internal/invariants"}
 	bytes  = append([]string{"crypto"}, ground...)
 	forms  = append([]string{"internal/codec", "internal/merkle", "internal/erasure", "internal/shuffle"}, bytes...)
-	things = append([]string{"internal/block"}, forms...)
+	things = append([]string{"internal/bundle", "internal/block"}, forms...)
 	runs   = append([]string{"internal/pvm"}, forms...)
-	states = append([]string{"state", "internal/block", "internal/pvm"}, forms...)
+	states = append([]string{"state", "internal/bundle", "internal/block", "internal/pvm"}, forms...)
 	nodes  = append([]string{"node", "net", "internal/archive", "internal/devchain"}, states...)
 )
 
@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"internal/erasure":    append([]string{"internal/codec"}, bytes...),
 	"internal/shuffle":    append([]string{"internal/codec"}, bytes...),
 	"internal/block":      forms,
+	"internal/bundle":     append([]string{"internal/block"}, forms...),
 	"internal/pvm":        forms,
 	"interp":              runs,
 	"jit":                 runs,
@@ -132,7 +133,7 @@ func refusedOutside(dir, name string) string {
 		return "pure Go"
 	case under(dir, "state/store"), under(dir, "jit/exec"):
 		return "" // the disk; pages of memory
-	case underAny(dir, []string{"state", "interp", "jit", "internal/pvm", "internal/block", "internal/codec", "crypto"}) &&
+	case underAny(dir, []string{"state", "interp", "jit", "internal/pvm", "internal/block", "internal/bundle", "internal/codec", "crypto"}) &&
 		slices.Contains(outside, name):
 		return dir + " neither logs, nor reads the clock, nor does I/O"
 	}
