@@ -29,6 +29,10 @@ type Operands struct {
 	A, B, D uint8
 	X, Y    uint64
 	Target  string // a label, in place of Y where that is an offset
+
+	// The octets that X has in the code, and Y or the offset, plus one; at most 5. At 0 a number has as few octets as
+	// hold it, and an offset has four.
+	WidthX, WidthY uint8
 }
 
 // Builder collects instructions. Its zero value is an empty program.
@@ -37,15 +41,30 @@ type Builder struct {
 	starts []uint32 // of the instructions
 	labels map[string]uint32
 	fixups []fixup
-	jumps  []string
+	jumps  []entry
+	table  jumpForm
 	err    error
 }
 
 // fixup is an offset that waits for its label.
 type fixup struct {
-	at    int    // of the four octets
+	at    int    // of its octets
+	size  int    // how many
 	from  uint32 // the instruction that the offset counts from
 	label string
+}
+
+// entry is an entry of the jump table: a place in the code, by its label or by number.
+type entry struct {
+	label string
+	place uint64
+}
+
+// jumpForm is how the jump table is encoded.
+type jumpForm struct {
+	stated bool   // else entries have four octets
+	size   int    // z
+	count  uint64 // |j|, where z is 0 and the entries have no octets
 }
 
 // Label names the place of the next instruction.
@@ -61,7 +80,14 @@ func (b *Builder) Label(name string) {
 
 // Jumps appends labels to the jump table. The address of the first one there, for jump_ind, is 2,
 // of the second one 4, and so on.
-func (b *Builder) Jumps(labels ...string) { b.jumps = append(b.jumps, labels...) }
+func (b *Builder) Jumps(labels ...string) {
+	for _, label := range labels {
+		b.jumps = append(b.jumps, entry{label: label})
+	}
+}
+
+// PC is where the next instruction will be.
+func (b *Builder) PC() uint32 { return uint32(len(b.code)) }
 
 // Op appends an instruction.
 func (b *Builder) Op(op pvm.Opcode, o Operands) {
@@ -72,36 +98,36 @@ func (b *Builder) Op(op pvm.Opcode, o Operands) {
 	switch pvm.Ops[op].Format {
 	case pvm.NoArgs:
 	case pvm.OneImm:
-		b.immediate(o.X)
+		b.immediate(o.X, o.WidthX)
 	case pvm.OneRegExtImm:
 		b.code = append(b.code, o.A&15)
 		b.code = binary.LittleEndian.AppendUint64(b.code, o.X)
 	case pvm.TwoImms:
-		b.sized(0, 0, o.X)
-		b.immediate(o.Y)
+		b.sized(0, 0, o)
+		b.immediate(o.Y, o.WidthY)
 	case pvm.OneOffset:
 		b.offset(start, o)
 	case pvm.OneRegOneImm:
 		b.code = append(b.code, o.A&15)
-		b.immediate(o.X)
+		b.immediate(o.X, o.WidthX)
 	case pvm.OneRegTwoImms:
-		b.sized(o.A&15, 4, o.X)
-		b.immediate(o.Y)
+		b.sized(o.A&15, 4, o)
+		b.immediate(o.Y, o.WidthY)
 	case pvm.OneRegOneImmOneOffset:
-		b.sized(o.A&15, 4, o.X)
+		b.sized(o.A&15, 4, o)
 		b.offset(start, o)
 	case pvm.TwoRegs:
 		b.code = append(b.code, o.D&15|o.A<<4)
 	case pvm.TwoRegsOneImm:
 		b.code = append(b.code, pair)
-		b.immediate(o.X)
+		b.immediate(o.X, o.WidthX)
 	case pvm.TwoRegsOneOffset:
 		b.code = append(b.code, pair)
 		b.offset(start, o)
 	case pvm.TwoRegsTwoImms:
 		b.code = append(b.code, pair)
-		b.sized(0, 0, o.X)
-		b.immediate(o.Y)
+		b.sized(0, 0, o)
+		b.immediate(o.Y, o.WidthY)
 	case pvm.ThreeRegs:
 		b.code = append(b.code, pair, o.D)
 	}
@@ -113,30 +139,50 @@ func (b *Builder) Raw(octets ...byte) {
 	b.code = append(b.code, octets...)
 }
 
-// immediate appends x in as few octets as hold it.
-func (b *Builder) immediate(x uint64) {
+// Pad appends octets at which no instruction begins.
+func (b *Builder) Pad(octets ...byte) { b.code = append(b.code, octets...) }
+
+// immediate appends x in as few octets as hold it, or in width-1.
+func (b *Builder) immediate(x uint64, width uint8) {
 	n := octetsOf(x)
 	if n > 4 {
 		b.fail("immediate %d has more than 32 bits", int64(x))
 		return
+	}
+	if width > 0 {
+		if int(width)-1 < n || width > 5 {
+			b.fail("immediate %d in %d octets", int64(x), width-1)
+			return
+		}
+		n = int(width) - 1
 	}
 	var le [8]byte
 	binary.LittleEndian.PutUint64(le[:], x)
 	b.code = append(b.code, le[:n]...)
 }
 
-// sized appends an octet with the length of x at a bit and something else beside it, then x.
-func (b *Builder) sized(beside byte, shift int, x uint64) {
-	b.code = append(b.code, beside|byte(octetsOf(x))<<shift)
-	b.immediate(x)
+// sized appends an octet with the length of X at a bit and something else beside it, then X.
+func (b *Builder) sized(beside byte, shift int, o Operands) {
+	n := octetsOf(o.X)
+	if o.WidthX > 0 {
+		n = int(o.WidthX) - 1
+	}
+	b.code = append(b.code, beside|byte(n)<<shift)
+	b.immediate(o.X, o.WidthX)
 }
 
-// offset appends four octets for the distance of the target from the instruction.
+// offset appends the distance of the target from the instruction.
 func (b *Builder) offset(start uint32, o Operands) {
-	if o.Target != "" {
-		b.fixups = append(b.fixups, fixup{len(b.code), start, o.Target})
+	n := 4
+	if o.WidthY > 0 {
+		n = int(o.WidthY) - 1
 	}
-	b.code = binary.LittleEndian.AppendUint32(b.code, uint32(o.Y))
+	if o.Target == "" {
+		b.immediate(o.Y, uint8(n)+1)
+		return
+	}
+	b.fixups = append(b.fixups, fixup{len(b.code), n, start, o.Target})
+	b.code = append(b.code, make([]byte, n)...)
 }
 
 // octetsOf is how many octets hold x as a signed number.
@@ -165,21 +211,56 @@ func (b *Builder) resolve(label string) uint32 {
 // Blob is the program blob. GP §A.1.
 func (b *Builder) Blob() ([]byte, error) {
 	for _, f := range b.fixups {
-		binary.LittleEndian.PutUint32(b.code[f.at:], b.resolve(f.label)-f.from)
+		b.fix(f)
 	}
-	const z = 4
-	p := codec.AppendNatural(nil, uint64(len(b.jumps)))
-	p = append(p, z)
+	z, count := 4, uint64(len(b.jumps))
+	if b.table.stated {
+		z = b.table.size
+		if z == 0 {
+			count = b.table.count
+		}
+	}
+	p := codec.AppendNatural(nil, count)
+	p = append(p, byte(z))
 	p = codec.AppendNatural(p, uint64(len(b.code)))
-	for _, label := range b.jumps {
-		p = binary.LittleEndian.AppendUint32(p, b.resolve(label))
+	for _, e := range b.jumps {
+		p = b.appendEntry(p, e, z)
 	}
 	p = append(p, b.code...)
 	mask := make([]byte, (len(b.code)+7)/8)
 	for _, at := range b.starts {
-		mask[at/8] |= 1 << (at % 8)
+		if at < uint32(len(b.code)) { // not so for no octets at the end
+			mask[at/8] |= 1 << (at % 8)
+		}
 	}
 	return append(p, mask...), b.err
+}
+
+// fix writes an offset, now that all labels are known.
+func (b *Builder) fix(f fixup) {
+	offset := int64(b.resolve(f.label)) - int64(f.from)
+	if octetsOf(uint64(offset)) > f.size {
+		b.fail("label %q is %d away, too far for %d octets", f.label, offset, f.size)
+		return
+	}
+	for i := range f.size {
+		b.code[f.at+i] = byte(offset >> (8 * i))
+	}
+}
+
+// appendEntry appends an entry of the jump table in z octets.
+func (b *Builder) appendEntry(p []byte, e entry, z int) []byte {
+	place := e.place
+	if e.label != "" {
+		place = uint64(b.resolve(e.label))
+	}
+	if z < 8 && place>>(8*z) != 0 {
+		b.fail("jump table entry %d does not fit in %d octets", place, z)
+	}
+	for i := range z {
+		p = append(p, byte(place>>(8*min(i, 8)))) // no bits beyond the 64th
+	}
+	return p
 }
 
 // Layout is what a standard program holds beside its code. GP §A.7.

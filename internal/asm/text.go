@@ -9,20 +9,6 @@ import (
 	"damson/internal/pvm"
 )
 
-// Object is what a text assembles to: a program blob, and what a standard program holds beside it.
-type Object struct {
-	Blob []byte
-	Layout
-}
-
-// Image is the standard program. GP §A.7.
-func (o *Object) Image() []byte { return o.Standard(o.Blob) }
-
-// Service makes of a standard program the preimage that the code hash of a service names. GP §9.1.
-func Service(metadata string, image []byte) []byte {
-	return append(codec.AppendBlob(nil, []byte(metadata)), image...)
-}
-
 // Assemble makes an object of a text. A line holds a label with a colon, an instruction or a directive, or a label
 // before one of these, and a comment from a semicolon on. Registers are r0 to r12. Immediates are sums and
 // differences of numbers, characters in single quotes, constants and labels of data.
@@ -35,7 +21,19 @@ func Service(metadata string, image []byte) []byte {
 //	.zero 8            data: zeros
 //	.heap 2            so many pages of zeros after the data that can be written; their address is the constant heap
 //	.stack 4096        so many octets of stack
-//	.jumps one, two    labels for the jump table
+//	.jumps one, 0x20   labels for the jump table, or places in the code
+//
+// These say what else the octets of a program hold, so that a listing assembles to just the octets it was made of:
+//
+//	add_imm_64/2 r7, r7, 1   an instruction whose last immediate or offset has so many octets
+//	store_imm_u8/2/1 5, 6    one with two of them
+//	jump -5                  a target by its distance, which nothing checks
+//	.raw 0xff, 1             octets of code that one instruction begins with
+//	.pad 0, 0                octets of code at which none begins
+//	.jumpsize 2              so many octets for each entry of the jump table, not 4
+//	.jumpsize 0, 7           seven entries of no octets
+//	.service "metadata"      the object is the code of a service, with this before the program
+//	.program                 the object is a program blob, without data
 //
 // Where jumps lead must begin a basic block: the text says fallthrough where the instruction before would not end one.
 func Assemble(text string) (*Object, error) {
@@ -60,7 +58,11 @@ func Assemble(text string) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Object{blob, a.layout}, nil
+	o := &Object{Kind: a.kind, Metadata: a.metadata, Blob: blob, Layout: a.layout}
+	if o.Kind == ProgramBlob && (len(o.RO)+len(o.RW) > 0 || o.HeapPages > 0 || o.Stack > 0) {
+		return nil, fmt.Errorf("%w: .program takes no data, heap or stack", ErrSyntax)
+	}
+	return o, nil
 }
 
 // line is a line of the text, taken apart.
@@ -89,7 +91,7 @@ func split(text string) (lines []line) {
 			word, rest = row[:at], row[at+1:]
 		}
 		l.word = word
-		if rest = strings.TrimSpace(rest); word == ".ascii" {
+		if rest = strings.TrimSpace(rest); word == ".ascii" || word == ".service" {
 			l.operands = []string{rest}
 		} else if rest != "" {
 			l.operands = strings.Split(rest, ",")
@@ -147,6 +149,9 @@ type assembler struct {
 	within  map[string]bool // labels of code that do not begin a basic block
 	targets []string        // what jumps lead to
 	last    pvm.Opcode
+
+	kind     Kind
+	metadata []byte
 }
 
 // dataLabel is a label of data whose address is not known yet.
@@ -183,9 +188,8 @@ func (a *assembler) data(l *line) error {
 	case codeSection, roSection, rwSection:
 		a.section = l.word
 		return nil
-	case ".jumps":
-		a.builder.Jumps(l.operands...)
-		return nil
+	case ".jumps", ".jumpsize", ".service", ".program":
+		return a.exact(l)
 	case ".equ":
 		if len(l.operands) != 2 || !isName(l.operands[0]) {
 			return fmt.Errorf("want .equ NAME, value")
@@ -214,8 +218,7 @@ func (a *assembler) data(l *line) error {
 func (a *assembler) octets(l *line) (octets []byte, err error) {
 	switch l.word {
 	case ".ascii":
-		text, err := strconv.Unquote(l.operands[0])
-		return []byte(text), err
+		return quoted(l)
 	case ".zero":
 		n, err := a.only(l, max24)
 		return make([]byte, n), err
@@ -300,17 +303,21 @@ func (a *assembler) code(l *line) error {
 		a.within[l.label] = !pvm.Ops[a.last].Flags.Has(pvm.Ends)
 	}
 	if l.word == "" || l.word[0] == '.' {
-		return a.known(l.word)
+		return a.known(l)
 	}
-	op, ok := opcodes[l.word]
+	name, widths, _ := strings.Cut(l.word, "/")
+	op, ok := opcodes[name]
 	if !ok {
-		return fmt.Errorf("no instruction %q", l.word)
+		return fmt.Errorf("no instruction %q", name)
 	}
 	kinds := operandKinds[pvm.Ops[op].Format]
 	if len(l.operands) != len(kinds) {
-		return fmt.Errorf("%s takes %d operands, not %d", l.word, len(kinds), len(l.operands))
+		return fmt.Errorf("%s takes %d operands, not %d", name, len(kinds), len(l.operands))
 	}
 	var o Operands
+	if err := o.widths(pvm.Ops[op].Format, widths); err != nil {
+		return fmt.Errorf("%s: %w", l.word, err)
+	}
 	for i, operand := range l.operands {
 		if err := a.operand(&o, kinds[i], operand); err != nil {
 			return err
@@ -323,7 +330,11 @@ func (a *assembler) code(l *line) error {
 
 // checkTargets demands that jumps lead to where basic blocks begin: elsewhere they would panic. GP §A.4.
 func (a *assembler) checkTargets() error {
-	for _, label := range append(a.targets, a.builder.jumps...) {
+	labels := a.targets
+	for _, e := range a.builder.jumps {
+		labels = append(labels, e.label)
+	}
+	for _, label := range labels {
 		if a.within[label] {
 			return fmt.Errorf("label %q does not begin a basic block: it needs a fallthrough before it", label)
 		}
@@ -331,13 +342,15 @@ func (a *assembler) checkTargets() error {
 	return nil
 }
 
-// known refuses a directive that the first pass passed over.
-func (a *assembler) known(directive string) error {
-	switch directive {
-	case "", ".equ", ".heap", ".stack", ".jumps":
+// known reads octets of code, and refuses a directive that the first pass passed over.
+func (a *assembler) known(l *line) error {
+	switch l.word {
+	case "", ".equ", ".heap", ".stack", ".jumps", ".jumpsize", ".service", ".program":
 		return nil
+	case ".raw", ".pad":
+		return a.codeOctets(l)
 	}
-	return fmt.Errorf("no directive %q for code", directive)
+	return fmt.Errorf("no directive %q for code", l.word)
 }
 
 func (a *assembler) operand(o *Operands, kind byte, text string) (err error) {
@@ -353,6 +366,10 @@ func (a *assembler) operand(o *Operands, kind byte, text string) (err error) {
 	case 'Y':
 		o.Y, err = a.value(text)
 	case 'T':
+		if text != "" && (text[0] == '+' || text[0] == '-') {
+			o.Y, err = a.value(text)
+			return err
+		}
 		if o.Target = text; !isName(text) {
 			err = fmt.Errorf("%q is no label", text)
 		}
@@ -374,7 +391,7 @@ func register(text string) (uint8, error) {
 func (a *assembler) value(text string) (sum uint64, err error) {
 	for rest := strings.TrimSpace(text); rest != ""; {
 		negative := rest[0] == '-'
-		if negative || rest[0] == '+' && rest != text {
+		if negative || rest[0] == '+' {
 			rest = strings.TrimSpace(rest[1:])
 		}
 		end := strings.IndexAny(rest, "+-")

@@ -1,0 +1,202 @@
+package asm_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"damson/bench/programs"
+	"damson/crypto/blake2b"
+	"damson/internal/archive"
+	"damson/internal/asm"
+	"damson/internal/codec"
+	"damson/internal/protocol"
+	"damson/internal/services"
+	"damson/internal/vectors"
+	"damson/node/trace"
+)
+
+// roundTrip assembles the listing of a program, and wants the program.
+func roundTrip(tb testing.TB, octets []byte) {
+	tb.Helper()
+	o, err := asm.Open(octets)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, options := range []asm.Options{{}, {Comments: true, Names: func(uint32) string { return "a\nname" }}} {
+		text, err := asm.Disassemble(o, options)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		again, err := asm.Assemble(text)
+		if err != nil {
+			tb.Fatalf("%v in\n%.2000s", err, text)
+		}
+		if !bytes.Equal(again.Octets(), octets) {
+			tb.Fatalf("not the same octets from\n%.2000s", text)
+		}
+	}
+}
+
+func TestRoundTripPrograms(t *testing.T) {
+	all, err := programs.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		t.Run(p.Name, func(t *testing.T) { roundTrip(t, p.Blob) })
+	}
+	for _, code := range []*services.Code{services.Store(), services.Counter(), services.Anyone()} {
+		t.Run(code.Name, func(t *testing.T) { roundTrip(t, code.Blob) })
+	}
+}
+
+// TestRoundTripShared: the programs beside the vectors, which may be others than those of this repository.
+func TestRoundTripShared(t *testing.T) {
+	folder := filepath.Join(vectors.Root(t), "..", "bench", "programs")
+	files, err := filepath.Glob(filepath.Join(folder, "*.pvm"))
+	if err != nil || len(files) == 0 {
+		t.Skipf("no programs in %s: %v", folder, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			blob, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			roundTrip(t, blob)
+		})
+	}
+	t.Logf("%d programs", len(files))
+}
+
+// TestRoundTripTraces: all code of services that the states of the official traces hold.
+func TestRoundTripTraces(t *testing.T) {
+	root := vectors.Root(t)
+	found := map[[32]byte]bool{}
+	for _, suite := range []string{"traces", "fuzz-traces"} {
+		files, err := filepath.Glob(filepath.Join(root, suite, "*.tar.zst"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			for _, blob := range codesOf(t, file) {
+				if hash := blake2b.Sum256(blob); !found[hash] {
+					found[hash] = true
+					roundTrip(t, blob)
+				}
+			}
+		}
+	}
+	if len(found) < 2 {
+		t.Errorf("only %d codes of services found", len(found))
+	}
+	vectors.Figure(t, "codes of services", "%d, each assembled from its listing", len(found))
+}
+
+// codesOf finds the code of services in an archive of traces: what is preceded by metadata and is a standard program.
+func codesOf(t *testing.T, file string) (codes [][]byte) {
+	t.Helper()
+	seen := map[[31]byte]bool{}
+	err := archive.Read(file, func(name string, data []byte) error {
+		if filepath.Ext(name) != ".bin" {
+			return nil
+		}
+		var states []trace.RawState
+		if filepath.Base(name) == "genesis.bin" {
+			g, err := trace.DecodeGenesis(data, protocol.Tiny())
+			if err != nil {
+				return err
+			}
+			states = append(states, g.State)
+		} else {
+			step, err := trace.DecodeStep(data, protocol.Tiny())
+			if err != nil {
+				return err
+			}
+			states = append(states, step.Pre, step.Post)
+		}
+		for _, s := range states {
+			for _, entry := range s.Entries {
+				if seen[entry.Key] {
+					continue
+				}
+				if o, err := asm.OpenAs(entry.Value, asm.ServiceCode); err == nil && len(o.Blob) > 3 {
+					seen[entry.Key] = true
+					codes = append(codes, entry.Value)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return codes
+}
+
+// TestRoundTripRandom: programs of all kinds of octets.
+func TestRoundTripRandom(t *testing.T) {
+	r := rand.New(rand.NewPCG(vectors.Seed(t), 7))
+	for range 200 {
+		roundTrip(t, asm.Random(r, 100, 0x20000))
+	}
+	for range 2000 {
+		roundTrip(t, randomBlob(r))
+	}
+}
+
+// randomBlob is a program blob of random octets.
+func randomBlob(r *rand.Rand) []byte {
+	octets := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+			if r.IntN(3) == 0 {
+				b[i] = 0
+			}
+		}
+		return b
+	}
+	size, z, jumps := r.IntN(100), r.IntN(12), r.IntN(6)
+	b := codec.AppendNatural(nil, uint64(jumps))
+	b = append(b, byte(z))
+	b = codec.AppendNatural(b, uint64(size))
+	for range jumps {
+		e := octets(z)
+		for i := 8; i < z; i++ {
+			e[i] = 0
+		}
+		b = append(b, e...)
+	}
+	b = append(b, octets(size)...)
+	mask := octets((size + 7) / 8)
+	if size%8 != 0 {
+		mask[len(mask)-1] &= 1<<(size%8) - 1
+	}
+	return append(b, mask...)
+}
+
+func FuzzDisassemble(f *testing.F) {
+	all, err := programs.All()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, p := range all {
+		if len(p.Blob) < 4096 {
+			f.Add(p.Blob)
+		}
+	}
+	f.Add(services.Counter().Blob)
+	r := rand.New(rand.NewPCG(1, 7))
+	for range 8 {
+		f.Add(randomBlob(r))
+	}
+	f.Fuzz(func(t *testing.T, octets []byte) {
+		if o, err := asm.Open(octets); err == nil && (o.Kind != asm.ServiceCode || len(o.Metadata) < 1<<16) {
+			roundTrip(t, octets)
+		}
+	})
+}
