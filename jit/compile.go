@@ -97,8 +97,12 @@ func (s *pass) reset(p *pvm.Program, most int) {
 	s.gasJumps, s.tables = s.gasJumps[:0], s.tables[:0]
 	s.jumps = uint32(len(p.JumpTable))
 	s.gaps = slices.Contains(p.JumpTable, pvm.NoTarget)
-	for i := range p.Insts {
-		if in := &p.Insts[i]; goesBack[in.Op] && in.Y <= uint32(i) {
+	for i := range p.Blocks { // only the last instruction of a block goes anywhere
+		last := len(p.Insts) - 1
+		if i+1 < len(p.Blocks) {
+			last = int(p.Blocks[i+1].First) - 1
+		}
+		if in := &p.Insts[last]; goesBack[in.Op] && in.Y <= uint32(last) {
 			s.labels[in.Y] = alignHead
 		}
 	}

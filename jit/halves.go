@@ -7,7 +7,7 @@ type halves[R ~uint8] struct {
 	canonical uint16 // the upper half is the sign of the lower
 }
 
-func bit[R ~uint8](r R) uint16 { return 1 << r }
+func bit[R ~uint8](r R) uint16 { return 1 << (r & 15) }
 
 // wrote64 notes that r was written whole.
 func (h *halves[R]) wrote64(r R) {

@@ -3,6 +3,7 @@ package jit
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"damson/internal/pvm"
 	"damson/jit/amd64"
@@ -83,8 +84,7 @@ func (l *lowerer) block(b pvm.Block) {
 		l.a.AlignTo(loopAlignment, loopAlignment)
 	}
 	l.labels[b.First] = uint32(l.a.Len())
-	l.a.RegImm(amd64.Sub64, gasReg, int32(b.Cost))
-	l.a.Jcc32(amd64.Less, 0)
+	l.a.Pay(gasReg, int32(b.Cost))
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))
 	l.pending, l.canonical, l.flagsAt = 0, 0, -1
 	l.body()
@@ -92,15 +92,22 @@ func (l *lowerer) block(b pvm.Block) {
 
 // body lowers the instructions of a block that is paid for.
 func (l *lowerer) body() {
-	for ; l.i < l.end && l.a.Len() <= l.most; l.i++ {
-		in := &l.insts[l.i]
-		l.a.Reserve(maxLowered)
-		l.start = l.a.Len()
-		how := &l.how[in.Op]
-		how.lower(l, in, how.arg)
+	for l.i < l.end && l.a.Len() <= l.most {
+		atOnce := min(16, (l.most-l.a.Len())/maxLowered+1)
+		l.a.Reserve(atOnce * maxLowered)
+		l.sites = slices.Grow(l.sites, 2*atOnce)
+		insts, how := l.insts, l.how
+		for stop := min(l.i+atOnce, l.end); l.i < stop; l.i++ {
+			in := &insts[l.i]
+			h := &how[in.Op]
+			l.start = l.a.Len()
+			h.lower(l, in, h.arg)
+		}
 	}
 	l.a.Reserve(maxLowered)
-	l.settle()
+	if l.pending != 0 {
+		l.settle()
+	}
 }
 
 // finish writes what lies out of line and completes the jumps forward.
@@ -123,11 +130,7 @@ func (l *lowerer) finish() {
 // gasStubs writes the ways out of blocks that cannot be paid, one behind the other, and returns where they begin.
 func (l *lowerer) gasStubs() []stubs {
 	from := l.a.Len()
-	l.a.Reserve(amdStubSize * len(l.gasJumps))
-	for _, at := range l.gasJumps {
-		l.patch(at, l.a.Len())
-		l.callStub(stubGas)
-	}
+	l.a.CallEach(stubGas, l.gasJumps)
 	return []stubs{{uint32(from), 0}}
 }
 
@@ -183,18 +186,10 @@ func (l *lowerer) keptFlags(d amd64.Reg) {
 }
 
 // move copies all of a register, if there is anything to copy.
-func (l *lowerer) move(dst, src amd64.Reg) {
-	if dst != src {
-		l.a.RegReg(amd64.Mov64, dst, src)
-	}
-}
+func (l *lowerer) move(dst, src amd64.Reg) { l.a.Move(amd64.Mov64, dst, src) }
 
 // move32 copies the lower half of a register; the upper then holds anything.
-func (l *lowerer) move32(dst, src amd64.Reg) {
-	if dst != src {
-		l.a.RegReg(amd64.Mov32, dst, src)
-	}
-}
+func (l *lowerer) move32(dst, src amd64.Reg) { l.a.Move(amd64.Mov32, dst, src) }
 
 // interpret leaves the code here: the interpreter does this instruction.
 func (l *lowerer) interpret() {
@@ -210,9 +205,11 @@ func (l *lowerer) interpretIf(c amd64.Cond) {
 
 func (l *lowerer) callStub(at int) { l.a.Call32(int32(at - l.a.Len() - 5)) }
 
-// access notes that the next instruction touches guest memory.
+// access notes that the next instruction touches guest memory. There is room for two notes by each instruction.
 func (l *lowerer) access() {
-	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending, l.ahead})
+	n := len(l.sites)
+	l.sites = l.sites[:n+1]
+	l.sites[n] = site{uint32(l.a.Len()), uint32(l.i), l.pending, l.ahead}
 }
 
 // shortJump emits a jump forward over less than 128 octets, which land completes.

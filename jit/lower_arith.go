@@ -19,8 +19,7 @@ func lowerBitwise(l *lowerer, in *pvm.Inst, op uint32) {
 	if d == b {
 		a, b = b, a
 	}
-	l.move(d, a)
-	l.a.RegReg(amd64.Op(op), d, b)
+	l.a.Three(amd64.Op(op), d, a, b)
 	l.wrote64(d)
 	l.setFlags(d)
 }
@@ -43,20 +42,17 @@ func (l *lowerer) lowerSignedBitwise(op amd64.Op, d, a, b amd64.Reg) {
 
 func lowerAdd64(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
-	if l.loadFrom(1, in.D, a, b, 0) {
+	if l.loadsNext(1, in.D) {
+		l.loadFrom(1, in.D, a, b, 0)
 		return
 	}
 	l.read64(a)
 	l.read64(b)
-	switch d {
-	case a:
-		l.a.RegReg(amd64.Add64, d, b)
+	if d == a || d == b {
+		l.a.RegReg(amd64.Add64, d, a^b^d) // the one that is not d
 		l.setFlags(d)
-	case b:
-		l.a.RegReg(amd64.Add64, d, a)
-		l.setFlags(d)
-	default:
-		l.a.RegMem(amd64.Lea64, d, sum(a, b))
+	} else {
+		l.a.LeaSum(d, a, b)
 		l.keptFlags(d)
 	}
 	l.wrote64(d)
@@ -94,8 +90,7 @@ func lowerSub64(l *lowerer, in *pvm.Inst, _ uint32) {
 		l.a.Unary(amd64.Neg64, d)
 		l.a.RegReg(amd64.Add64, d, a)
 	} else {
-		l.move(d, a)
-		l.a.RegReg(amd64.Sub64, d, b)
+		l.a.Three(amd64.Sub64, d, a, b)
 	}
 	l.wrote64(d)
 	l.setFlags(d)
@@ -147,7 +142,7 @@ func lowerAddImm64(l *lowerer, in *pvm.Inst, _ uint32) {
 		l.a.AddImm(amd64.Add64, d, imm)
 		l.setFlags(d)
 	default:
-		l.a.RegMem(amd64.Lea64, d, amd64.Based(s, imm))
+		l.a.LeaDisp(d, s, imm)
 		l.keptFlags(d)
 	}
 	l.wrote64(d)

@@ -37,8 +37,7 @@ func (l *lowerer) short(b pvm.Block) bool {
 func (l *lowerer) twice(b pvm.Block) {
 	l.a.AlignTo(loopAlignment, loopAlignment)
 	l.labels[b.First] = uint32(l.a.Len())
-	l.a.RegImm(amd64.Sub64, gasReg, int32(2*b.Cost))
-	l.a.Jcc32(amd64.Less, 0)
+	l.a.Pay(gasReg, int32(2*b.Cost))
 	l.loops = append(l.loops, loop{block: len(l.gasJumps), b: b, end: l.end, unpaid: uint32(l.a.Len() - 4)})
 	l.gasJumps = append(l.gasJumps, 0)
 	l.pending, l.canonical, l.flagsAt = 0, 0, -1

@@ -60,14 +60,21 @@ func lowerStoreImmInd(l *lowerer, in *pvm.Inst, op uint32) {
 	l.keptFlags(scratch)
 }
 
-// loadFrom lowers the instructions from here to the n-th following one together, if that loads from the address in
-// register t into t itself. Those before it compute the address, which is base+index<<scale, and need not leave it in
-// t: if the access faults the interpreter begins again with the first of them, before which nothing has changed.
-func (l *lowerer) loadFrom(n int, t uint8, base, index amd64.Reg, scale uint8) bool {
-	load, ok := l.next(n)
-	if !ok || load.A != t || load.B != t || load.Op < pvm.LoadIndU8 || load.Op > pvm.LoadIndU64 {
+// loadsNext reports whether the n-th following instruction loads from the address in register t into t itself.
+func (l *lowerer) loadsNext(n int, t uint8) bool {
+	i := l.i + n
+	if i >= l.end {
 		return false
 	}
+	load := &l.insts[i]
+	return load.Op-pvm.LoadIndU8 <= pvm.LoadIndU64-pvm.LoadIndU8 && load.A == t && load.B == t
+}
+
+// loadFrom lowers the instructions from here to the n-th following one together, which loads from the address in
+// register t into t itself. Those before it compute the address, which is base+index<<scale, and need not leave it in t:
+// if the access faults the interpreter begins again with the first of them, before which nothing has changed.
+func (l *lowerer) loadFrom(n int, t uint8, base, index amd64.Reg, scale uint8) {
+	load := &l.insts[l.i+n]
 	op := amd64.Op(l.how[load.Op].arg)
 	if scale == 0 && base&7 == amd64.RBP {
 		base, index = index, base
@@ -76,5 +83,4 @@ func (l *lowerer) loadFrom(n int, t uint8, base, index amd64.Reg, scale uint8) b
 	l.a.RegMem(op, host(t), amd64.GuestIndexed(base, index, scale, int32(load.X)))
 	l.loaded(host(t), op)
 	l.i += n
-	return true
 }

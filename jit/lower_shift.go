@@ -36,7 +36,7 @@ func lowerShiftImmAlt32(l *lowerer, in *pvm.Inst, op uint32) {
 
 func lowerShiftLeftImm64(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, s, count := host(in.A), host(in.B), uint8(in.X&63)
-	if l.zeroExtends(in, count) || l.scaledSum(0, in.A, s, count) {
+	if count == 32 && l.zeroExtends(in) || count <= 3 && l.scaledSum(0, in.A, s, count) {
 		return
 	}
 	if count < 32 {
@@ -44,21 +44,20 @@ func lowerShiftLeftImm64(l *lowerer, in *pvm.Inst, _ uint32) {
 	}
 	switch {
 	case count == 1 && d != s:
-		l.a.RegMem(amd64.Lea64, d, sum(s, s))
-	default:
+		l.a.LeaSum(d, s, s)
+	case count == 0:
 		l.move(d, s)
-		if count != 0 {
-			l.a.ShiftImm(amd64.Shl64, d, count)
-		}
+	default:
+		l.a.ThreeShift(amd64.Shl64, d, s, count)
 	}
 	l.wrote64(d)
 }
 
 // zeroExtends lowers a shift to the left by 32 and the next instruction together if that shifts back, by 32 or a little
 // less. This is how compilers for RISC-V clear the upper half of a register, and how they scale an index.
-func (l *lowerer) zeroExtends(in *pvm.Inst, count uint8) bool {
+func (l *lowerer) zeroExtends(in *pvm.Inst) bool {
 	next, ok := l.next(1)
-	if !ok || count != 32 || next.Op != pvm.ShloRImm64 || next.A != in.A || next.B != in.A {
+	if !ok || next.Op != pvm.ShloRImm64 || next.A != in.A || next.B != in.A {
 		return false
 	}
 	back := uint8(next.X & 63)
@@ -95,7 +94,8 @@ func (l *lowerer) scaledSum(skip int, t uint8, s amd64.Reg, scale uint8) bool {
 	}
 	add, _ := l.next(skip + 1)
 	base := host(add.A ^ add.B ^ t) // the one that is not t
-	if l.loadFrom(skip+2, t, base, s, scale) {
+	if l.loadsNext(skip+2, t) {
+		l.loadFrom(skip+2, t, base, s, scale)
 		return true
 	}
 	l.read64(base)
@@ -111,9 +111,10 @@ func lowerShiftRightImm64(l *lowerer, in *pvm.Inst, op uint32) {
 	d, s, count := host(in.A), host(in.B), uint8(in.X&63)
 	l.read64(s)
 	known := l.signed(s) && amd64.Shift(op) == amd64.Sar64 || count > 32
-	l.move(d, s)
-	if count != 0 {
-		l.a.ShiftImm(amd64.Shift(op), d, count)
+	if count == 0 {
+		l.move(d, s)
+	} else {
+		l.a.ThreeShift(amd64.Shift(op), d, s, count)
 	}
 	l.wroteKnown(d, known)
 }

@@ -16,8 +16,9 @@ const MaxInst = 16
 
 // Asm is machine code under construction. The zero value is empty and usable.
 type Asm struct {
-	buf []byte
-	n   int
+	buf  []byte
+	n    int
+	zero uint64 // always 0, which the compiler does not know: else it splits up stores of which it knows some octets
 }
 
 // Reset empties a and keeps its buffer.
@@ -50,8 +51,32 @@ func (a *Asm) PatchInt8(at int, v int8) { a.buf[at] = byte(v) }
 
 // put appends the n low octets of v.
 func (a *Asm) put(v uint64, n int) {
-	binary.LittleEndian.PutUint64(a.buf[a.n:], v)
-	a.n += n
+	at := a.n
+	binary.LittleEndian.PutUint64(a.buf[at:at+8], v|a.zero)
+	a.n = at + n
+}
+
+// put2 appends the n low octets of v and the m low ones of w.
+func (a *Asm) put2(v uint64, n int, w uint64, m int) {
+	at := a.n
+	next := at + n
+	binary.LittleEndian.PutUint64(a.buf[at:at+8], v|a.zero)
+	binary.LittleEndian.PutUint64(a.buf[next:next+8], w|a.zero)
+	a.n = next + m
+}
+
+// CallEach appends calls of to, one for each jump in from, and makes the jumps lead to them: from holds where the
+// displacement of each of them is.
+func (a *Asm) CallEach(to int, from []uint32) {
+	const size = 5
+	a.Reserve(size * len(from))
+	buf, at := a.buf, a.n
+	for _, jump := range from {
+		binary.LittleEndian.PutUint32(buf[jump:], uint32(at)-jump-4)
+		binary.LittleEndian.PutUint64(buf[at:at+8], 0xe8|uint64(uint32(to-at-size))<<8|a.zero)
+		at += size
+	}
+	a.n = at
 }
 
 // Op is the opcode of a two-operand instruction with all that its encoding needs: the octets of the opcode in the low
@@ -124,41 +149,127 @@ func (op Op) Narrow() Op { return op &^ opWide }
 // Wide is described with Narrow.
 func (op Op) Wide() bool { return op&opWide != 0 }
 
+// pairs holds, for two registers in ModRM, the REX bits that these need in the lowest octet and ModRM in the third.
+var pairs = func() (t [256]uint32) {
+	for i := range t {
+		reg, rm := uint32(i>>4), uint32(i&15)
+		t[i] = reg>>3<<2 | rm>>3 | (0xc0|reg&7<<3|rm&7)<<16
+	}
+	return t
+}()
+
+func pair(reg, rm Reg) uint64 { return uint64(pairs[uint8(reg<<4|rm&15)]) }
+
+// wide is REX.W and an opcode of one octet, to be merged with a pair.
+func wide(op Op) uint64 { return uint64(rexNone|rexW) | uint64(op&0xff)<<8 }
+
 // RegReg emits op with two registers.
 func (a *Asm) RegReg(op Op, dst, src Reg) {
 	reg, rm := dst, src
 	if op&opReverse != 0 {
 		reg, rm = src, dst
 	}
-	if op&(opF3|opTwo) != 0 {
+	switch {
+	case op&(opF3|opTwo) != 0:
 		a.modRM(op, reg, rm, false)
-		return
+	case op&opWide != 0:
+		a.put(pair(reg, rm)|wide(op), 3)
+	default:
+		a.narrow(op, reg, rm)
 	}
-	rex := rexNone | uint8(reg>>3)<<2 | uint8(rm>>3) | uint8(op>>17&1)<<3
-	v, n := uint64(op&0xff)|uint64(0xc0|reg&7<<3|rm&7)<<8, 2
-	if rex != rexNone {
-		v, n = uint64(rex)|v<<8, 3
+}
+
+// narrow emits a register form of 32 bits, with a REX prefix only where one is needed.
+func (a *Asm) narrow(op Op, reg, rm Reg) {
+	v := pair(reg, rm) | uint64(op&0xff)<<8
+	if v&7 == 0 {
+		a.put(v>>8, 2)
+	} else {
+		a.put(v|uint64(rexNone), 3)
+	}
+}
+
+// Move copies src to dst by op, Mov32 or Mov64, unless they are one register.
+func (a *Asm) Move(op Op, dst, src Reg) {
+	switch {
+	case dst == src:
+	case op&opWide != 0:
+		a.put(pair(src, dst)|wide(op), 3)
+	default:
+		a.narrow(op, src, dst)
+	}
+}
+
+// Three sets dst to left op right for a 64-bit op that overwrites its left operand. dst is not right, unless it is left.
+func (a *Asm) Three(op Op, dst, left, right Reg) {
+	v, n := pair(right, dst)|wide(op), 3
+	if dst != left {
+		v, n = v<<24|pair(left, dst)|wide(Mov64), 6
 	}
 	a.put(v, n)
 }
 
+// ThreeShift sets dst to src shifted by a constant, for a shift of 64 bits.
+func (a *Asm) ThreeShift(s Shift, dst, src Reg, count uint8) {
+	v, n := pair(Reg(s&7), dst)|wide(0xc1)|uint64(count)<<24, 4
+	if dst != src {
+		v, n = v<<24|pair(src, dst)|wide(Mov64), 7
+	}
+	a.put(v, n)
+}
+
+// LeaSum sets dst to left plus right.
+func (a *Asm) LeaSum(dst, left, right Reg) {
+	if left&7 == RBP { // which as a base needs a displacement
+		left, right = right, left
+	}
+	v := pair(dst, left)&7 | uint64(right>>3)<<1 | wide(0x8d) | uint64(rmSIB|dst&7<<3)<<16 | uint64(right&7<<3|left&7)<<24
+	if left&7 != RBP {
+		a.put(v, 4)
+	} else {
+		a.put(v|modDisp8<<16, 5)
+	}
+}
+
+// LeaDisp sets dst to src plus disp.
+func (a *Asm) LeaDisp(dst, src Reg, disp int32) {
+	if src&7 == RSP || disp != int32(int8(disp)) {
+		a.RegMem(Lea64, dst, Based(src, disp))
+		return
+	}
+	a.put(pair(dst, src)^2*modDisp8<<16|wide(0x8d)|uint64(uint8(disp))<<24, 4)
+}
+
+// Pay subtracts imm from dst and jumps if the result is less than 0, to where [Asm.PatchInt32] says.
+func (a *Asm) Pay(dst Reg, imm int32) {
+	if imm != int32(int8(imm)) {
+		a.RegImm(Sub64, dst, imm)
+		a.Jcc32(Less, 0)
+		return
+	}
+	a.put2(pair(5, dst)|wide(0x83)|uint64(uint8(imm))<<24, 4, 0x0f|uint64(0x80|Less)<<8, 6)
+}
+
 // modRM emits a register form; force adds a REX prefix that only selects SPL, BPL, SIL or DIL.
-func (a *Asm) modRM(op Op, reg, rm Reg, force bool) {
-	v, n := prefixes(op, rexNone|uint8(reg>>3)<<2|uint8(rm>>3), force)
-	v |= uint64(op&0xffff) << n
-	n += 8 + uint(op>>16&1)*8
-	v |= uint64(0xc0|reg&7<<3|rm&7) << n
-	a.put(v, int(n/8)+1)
+func (a *Asm) modRM(op Op, reg, rm Reg, force bool) { a.modRMImm(op, reg, rm, force, 0, 0) }
+
+// modRMImm emits a register form and n octets of imm behind it.
+func (a *Asm) modRMImm(op Op, reg, rm Reg, force bool, imm uint64, n int) {
+	v, at := prefixes(op, uint64(reg>>3)<<2|uint64(rm>>3), force)
+	v |= uint64(op&0xffff) << (at & 63)
+	at += 8 + uint64(op>>16&1)*8
+	v |= (uint64(0xc0|reg&7<<3|rm&7) | imm<<8) << (at & 63)
+	a.put(v, int(at/8)+1+n)
 }
 
 // prefixes returns the mandatory and REX prefixes of op and their length in bits.
-func prefixes(op Op, rex uint8, force bool) (v uint64, n uint) {
-	rex |= uint8(op>>17&1) << 3
+func prefixes(op Op, rex uint64, force bool) (v, n uint64) {
+	rex |= uint64(op>>17&1) << 3
 	if op&opF3 != 0 {
 		v, n = 0xf3, 8
 	}
-	if rex != rexNone || force {
-		v |= uint64(rex) << n
+	if rex != 0 || force {
+		v |= (uint64(rexNone) | rex) << (n & 63)
 		n += 8
 	}
 	return v, n
@@ -166,29 +277,28 @@ func prefixes(op Op, rex uint8, force bool) (v uint64, n uint) {
 
 // RegMem emits op between a register and memory; whether it loads or stores is op's affair.
 func (a *Asm) RegMem(op Op, reg Reg, m Operand) {
-	v, n := uint64(op&0xffff), 1+int(op>>16&1)
-	rex := rexNone | m.rex | uint8(reg>>3)<<2 | uint8(op>>17&1)<<3
-	if rex != rexNone || op&opByte != 0 && reg >= RSP {
-		v, n = v<<8|uint64(rex), n+1
+	if m.prefix == prefixGuest {
+		a.guest(op, reg, m)
+		return
 	}
-	if op&op66 != 0 {
-		v, n = v<<8|0x66, n+1
-	}
-	switch m.prefix {
-	case prefixGuest:
-		v, n = v<<16|prefixGuest, n+2
-	case prefixGS:
-		v, n = v<<8|prefixGS, n+1
-	}
-	a.put(v, n)
-	a.put(m.bits|uint64(reg&7)<<3, int(m.size))
+	v, n := before(op, m, uint64(reg>>3)<<2)
+	a.put2(v, n, m.bits|uint64(reg&7)<<3, int(m.size))
 }
 
-// memory emits what precedes ModRM where that holds no register: prefixes and opcode.
-func (a *Asm) memory(op Op, m Operand) {
-	v, n := uint64(op&0xff), 1
-	if rex := rexNone | m.rex | uint8(op>>17&1)<<3; rex != rexNone {
-		v, n = v<<8|uint64(rex), n+1
+// guest emits an access to guest memory. It has a REX prefix, needed or not: most do need it.
+func (a *Asm) guest(op Op, reg Reg, m Operand) {
+	v := uint64(op&0xffff)<<8 | uint64(rexNone|m.rex) | uint64(reg>>3)<<2 | uint64(op>>17&1)<<3
+	narrow := uint64(op >> 19 & 1)
+	v = (v<<(narrow*8)|0x66*narrow)<<16 | prefixGuest
+	a.put2(v, int(4+uint64(op>>16&1)+narrow), m.bits|uint64(reg&7)<<3, int(m.size))
+}
+
+// before is what precedes ModRM, prefixes and opcode, and how many octets that is.
+func before(op Op, m Operand, rex uint64) (v uint64, n int) {
+	v, n = uint64(op&0xffff), 1+int(op>>16&1)
+	rex |= uint64(m.rex) | uint64(op>>17&1)<<3
+	if rex != 0 || op&opByte != 0 {
+		v, n = v<<8|uint64(rexNone)|rex, n+1
 	}
 	if op&op66 != 0 {
 		v, n = v<<8|0x66, n+1
@@ -199,5 +309,5 @@ func (a *Asm) memory(op Op, m Operand) {
 	case prefixGS:
 		v, n = v<<8|prefixGS, n+1
 	}
-	a.put(v, n)
+	return v, n
 }

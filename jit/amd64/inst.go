@@ -3,23 +3,20 @@ package amd64
 // RegImm emits an arithmetic op with a sign-extended immediate, in the shortest form.
 func (a *Asm) RegImm(op Op, dst Reg, imm int32) {
 	digit := Reg(op>>3) & 7
-	wide := op & opWide
-	if imm == int32(int8(imm)) {
-		rex := rexNone | uint8(dst>>3) | uint8(wide>>17)<<3
-		v, n := 0x83|uint64(0xc0|digit<<3|dst&7)<<8|uint64(uint8(imm))<<16, 3
-		if rex != rexNone {
-			v, n = uint64(rex)|v<<8, 4
-		}
-		a.put(v, n)
-		return
+	short := imm == int32(int8(imm))
+	switch {
+	case short && op.Wide():
+		a.put(pair(digit, dst)|wide(0x83)|uint64(uint8(imm))<<24, 4)
+	case short:
+		a.modRMImm(0x83, digit, dst, false, uint64(uint8(imm)), 1)
+	case dst == RAX: // one octet less
+		v, n := prefixes(op&opWide, 0, false)
+		a.put(v|uint64(op&0x38|5)<<n|uint64(uint32(imm))<<(n+8), int(n/8)+5)
+	case op.Wide():
+		a.put(pair(digit, dst)|wide(0x81)|uint64(uint32(imm))<<24, 7)
+	default:
+		a.modRMImm(0x81, digit, dst, false, uint64(uint32(imm)), 4)
 	}
-	if dst == RAX { // one octet less
-		v, n := prefixes(wide, rexNone, false)
-		a.put(v|uint64(op&0x38|5)<<n, int(n/8)+1)
-	} else {
-		a.modRM(0x81|wide, digit, dst, false)
-	}
-	a.put(uint64(uint32(imm)), 4)
 }
 
 // AddImm adds imm by op, Add32 or Add64, in the shortest form. The carry flag is undefined.
@@ -55,11 +52,9 @@ func (a *Asm) MovImm(dst Reg, imm uint64) {
 	case imm == uint64(uint32(imm)):
 		a.MovImm32(dst, uint32(imm))
 	case imm == uint64(int64(int32(imm))):
-		a.modRM(0xc7|opWide, 0, dst, false)
-		a.put(uint64(uint32(imm)), 4)
+		a.put(pair(0, dst)|wide(0xc7)|uint64(uint32(imm))<<24, 7)
 	default:
-		a.put(uint64(rexNone|rexW|uint8(dst>>3))|uint64(0xb8|dst&7)<<8, 2)
-		a.put(imm, 8)
+		a.put2(uint64(rexNone|rexW|uint8(dst>>3))|uint64(0xb8|dst&7)<<8, 2, imm, 8)
 	}
 }
 
@@ -68,8 +63,7 @@ func (a *Asm) Zero(dst Reg) { a.RegReg(Xor32, dst, dst) }
 
 // TestImm compares dst AND imm with 0.
 func (a *Asm) TestImm(dst Reg, imm int32) {
-	a.modRM(0xf7|opWide, 0, dst, false)
-	a.put(uint64(uint32(imm)), 4)
+	a.put(pair(0, dst)|wide(0xf7)|uint64(uint32(imm))<<24, 7)
 }
 
 // ImulImm32 and ImulImm64 set dst to src times imm.
@@ -80,12 +74,10 @@ func (a *Asm) ImulImm64(dst, src Reg, imm int32) { a.imulImm(opWide, dst, src, i
 
 func (a *Asm) imulImm(wide Op, dst, src Reg, imm int32) {
 	if imm == int32(int8(imm)) {
-		a.modRM(0x6b|wide, dst, src, false)
-		a.put(uint64(uint8(imm)), 1)
+		a.modRMImm(0x6b|wide, dst, src, false, uint64(uint8(imm)), 1)
 		return
 	}
-	a.modRM(0x69|wide, dst, src, false)
-	a.put(uint64(uint32(imm)), 4)
+	a.modRMImm(0x69|wide, dst, src, false, uint64(uint32(imm)), 4)
 }
 
 // Shift is a shift or rotate, by the digit in its ModRM octet; +8 makes it 64 bits wide.
@@ -113,8 +105,7 @@ func (a *Asm) ShiftImm(s Shift, dst Reg, count uint8) {
 		a.modRM(0xd1|s.wide(), Reg(s&7), dst, false)
 		return
 	}
-	a.modRM(0xc1|s.wide(), Reg(s&7), dst, false)
-	a.put(uint64(count), 1)
+	a.modRMImm(0xc1|s.wide(), Reg(s&7), dst, false, uint64(count), 1)
 }
 
 // ShiftCL shifts dst by CL.
@@ -173,15 +164,15 @@ func (a *Asm) StoreImm(op Op, m Operand, imm int32) {
 	case op&op66 != 0:
 		size = 2
 	}
-	a.memory(opcode, m)
-	a.put(m.bits, int(m.size))
+	v, n := before(opcode, m, 0)
+	a.put2(v, n, m.bits, int(m.size))
 	a.put(uint64(uint32(imm)), size)
 }
 
 // JmpMem jumps to the address stored at m.
 func (a *Asm) JmpMem(m Operand) {
-	a.memory(0xff, m)
-	a.put(m.bits|4<<3, int(m.size))
+	v, n := before(0xff, m, 0)
+	a.put2(v, n, m.bits|4<<3, int(m.size))
 }
 
 // JmpReg jumps to the address in r.

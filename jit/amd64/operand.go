@@ -1,7 +1,8 @@
 package amd64
 
 // Operand is a memory operand, ready to be merged with an opcode. The only ones that exist are those made below, so
-// whatever is emitted reaches guest memory, the context page or a jump table and nothing else.
+// whatever is emitted reaches guest memory, the context page or a jump table and nothing else. With more than four
+// fields the compiler would not keep it in registers.
 type Operand struct {
 	bits   uint64 // ModRM with an empty register field, SIB, displacement
 	size   uint8  // octets in bits
@@ -13,7 +14,6 @@ const (
 	prefixGS          = 0x65
 	prefixGuest       = 0x6567 // 0x67 first, then 0x65
 	modDisp8          = 0x40
-	modDisp32         = 0x80
 	rmSIB             = 4
 	sibNoIndex        = 0x20
 	sibAbsolute       = 0x25 // neither base nor index
@@ -60,17 +60,7 @@ func Based(base Reg, disp int32) Operand { return based(base, disp) }
 // Indexed is [base+index<<scale+disp], for LEA alone. index is not RSP.
 func Indexed(base, index Reg, scale uint8, disp int32) Operand {
 	sib := uint64(scale<<6) | uint64(index&7)<<3 | uint64(base&7)
-	o := Operand{bits: rmSIB | sib<<8, size: 2, rex: uint8(index>>3)*rexX | uint8(base>>3)}
-	switch {
-	case disp == 0 && base&7 != RBP:
-	case disp == int32(int8(disp)):
-		o.bits |= modDisp8 | uint64(uint8(disp))<<16
-		o.size = 3
-	default:
-		o.bits |= modDisp32 | uint64(uint32(disp))<<16
-		o.size = 6
-	}
-	return o
+	return displaced(rmSIB|sib<<8, 2, base, disp, uint8(index>>3)*rexX|uint8(base>>3))
 }
 
 // Scaled is [index<<scale+disp], for LEA alone. index is not RSP.
@@ -85,19 +75,25 @@ func Relative(disp int32) Operand {
 }
 
 func based(base Reg, disp int32) Operand {
-	o := Operand{bits: uint64(base & 7), size: 1, rex: uint8(base >> 3)}
 	if base&7 == RSP { // the number of RSP and R12 means that a SIB octet follows
-		o.bits |= sibNoIndex<<8 | rmSIB<<8
-		o.size = 2
+		return displaced((sibNoIndex|rmSIB)<<8|rmSIB, 2, base, disp, uint8(base>>3))
 	}
-	switch {
-	case disp == 0 && base&7 != RBP: // RBP and R13 without displacement mean something else
-	case disp == int32(int8(disp)):
-		o.bits |= modDisp8 | uint64(uint8(disp))<<(o.size*8)
-		o.size++
-	default:
-		o.bits |= modDisp32 | uint64(uint32(disp))<<(o.size*8)
-		o.size += 4
+	return displaced(uint64(base&7), 1, base, disp, uint8(base>>3))
+}
+
+// displaced adds a displacement of 0, 1 or 4 octets to an operand of so many. Of the displacement it writes more than
+// counts.
+func displaced(bits, size uint64, base Reg, disp int32, rex uint8) Operand {
+	long, some := uint64(1), uint64(1)
+	if disp == int32(int8(disp)) {
+		long = 0
 	}
-	return o
+	if disp == 0 && base&7 != RBP { // RBP and R13 without displacement mean something else
+		some = 0
+	}
+	return Operand{
+		bits: bits | (some+long)*modDisp8 | uint64(uint32(disp))<<(size*8&63),
+		size: uint8(size + some + 3*long),
+		rex:  rex,
+	}
 }
