@@ -1,0 +1,228 @@
+package finality
+
+import (
+	"encoding/binary"
+	"flag"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"damson/crypto/blake2b"
+	"damson/internal/protocol"
+	"damson/net/jamnp"
+	"damson/node/loop"
+)
+
+var (
+	seeds = flag.Int("seeds", 200, "how many simulated networks of voters")
+	seed  = flag.Uint64("seed", 0, "the only seed to simulate")
+)
+
+func newWorld(seed uint64, m Mistake) *world {
+	w := &world{
+		rand: rand.New(rand.NewPCG(seed, 0)), now: loop.CommonEra, slots: loop.Slots{Era: loop.CommonEra, Duration: 6 * time.Second},
+		params: protocol.Tiny(), blocks: make(map[protocol.Hash]*simBlock), mistake: m,
+		final: make(map[uint64]jamnp.Ballot), cast: make(map[castKey]jamnp.Ballot),
+	}
+	w.params.EpochLength = protocol.Slot(4 + w.rand.IntN(20))
+	count := []int{4, 4, 5, 6, 7}[w.rand.IntN(5)]
+	w.params.Validators = count
+	genesis := &simBlock{Block: Block{Hash: protocol.Hash{1}, StateRoot: protocol.Hash{2}}}
+	w.blocks[genesis.Hash] = genesis
+	w.tip = genesis
+	w.final[0] = genesis.ballot()
+	w.loss = w.rand.Float64() * 0.4
+	w.latency = time.Duration(20+w.rand.IntN(6000)) * time.Millisecond
+	w.liars = w.rand.IntN(3) > 0
+	bad := (count - 1) / 3
+	for i := range count {
+		n := &simNode{
+			w: w, index: i, notes: make(map[string][]byte), changed: func() {},
+			key:    blake2b.Sum256(binary.LittleEndian.AppendUint64(nil, seed<<8+uint64(i))),
+			blocks: map[protocol.Hash]*simBlock{genesis.Hash: genesis}, final: genesis, best: genesis,
+		}
+		if i < bad {
+			n.liar = w.rand.IntN(2) == 0
+			n.faulty = !n.liar
+		}
+		w.nodes = append(w.nodes, n)
+	}
+	w.group = make([]int, count)
+	for _, n := range w.nodes {
+		n.start()
+	}
+	return w
+}
+
+// author makes a block of the slot on what a node thinks best, and sends it to all.
+func (w *world) author(slot protocol.Slot, n *simNode) {
+	parent := n.best
+	if parent.Slot >= slot || n.root(parent) != parent.Block {
+		return
+	}
+	var random [8]byte
+	binary.LittleEndian.PutUint64(random[:], w.rand.Uint64())
+	b := &simBlock{Block{blake2b.Sum256(random[:]), parent.Hash, slot, blake2b.Sum256(random[:4])}, parent.height + 1}
+	w.blocks[b.Hash] = b
+	if b.height > w.tip.height {
+		w.tip = b
+	}
+	for _, other := range w.nodes {
+		if d, ok := w.delay(n.index, other.index); ok || other == n {
+			w.after(d, func() { other.fetch(b.Hash) })
+		}
+	}
+}
+
+// faults makes what goes wrong in a slot.
+func (w *world) faults() {
+	if w.rand.IntN(6) == 0 { // the network splits, or is whole
+		parts := 1 + w.rand.IntN(3)
+		for i := range w.group {
+			w.group[i] = w.rand.IntN(parts)
+		}
+	}
+	odds := 20
+	if w.rand.IntN(12) == 0 {
+		odds = 2 // the power fails
+	}
+	for _, n := range w.nodes {
+		if n.run != nil && w.rand.IntN(odds) == 0 {
+			n.crash()
+		}
+	}
+}
+
+// lie sends votes of a liar: often each voter is told what it would like to hear.
+func (w *world) lie(liar *simNode) {
+	var all []*simBlock
+	for b := w.tip; b != nil && len(all) < 6; b = w.blocks[b.Parent] {
+		all = append(all, b)
+	}
+	for _, n := range w.nodes {
+		if n.liar || n.run == nil || w.rand.IntN(2) == 0 {
+			continue
+		}
+		r := n.voter.current()
+		if r == nil {
+			continue
+		}
+		m := jamnp.Votes{Round: r.number, Set: n.voter.set.ID}
+		for _, t := range castOrder {
+			target := all[w.rand.IntN(len(all))].ballot()
+			switch b := r.own[t]; {
+			case w.rand.IntN(3) > 0:
+				mine := n.Best()
+				target = mine.ballot()
+				if b != nil {
+					target = *b
+				}
+			case w.rand.IntN(4) == 0:
+				target.StateRoot[0] ^= 1
+			}
+			if t == jamnp.PrimaryProposal && n.voter.set.Voters[n.voter.set.primary(r.number)] != liar.key {
+				continue
+			}
+			m.Ballots = append(m.Ballots, jamnp.TypedBallot{Type: t, SignedBallot: jamnp.SignedBallot{
+				Ballot: target, Signature: simSignature(liar.key, jamnp.VotePayload(m.Round, m.Set, t, &target)), Voter: liar.key,
+			}})
+		}
+		if n.voter.set.Index(liar.key) >= 0 {
+			liar.run.Request(n.key, jamnp.GrandpaVote, [][]byte{jamnp.Encode(&m)}, 0, time.Second, func([][]byte, error) {})
+		}
+	}
+}
+
+// simulate runs a world: slots with faults, then slots without.
+func simulate(seed uint64, m Mistake, faulty, calm int) *world {
+	w := newWorld(seed, m)
+	for slot := protocol.Slot(1); int(slot) <= faulty+calm; slot++ {
+		if int(slot) == faulty+1 {
+			w.calm, w.loss, w.latency = true, 0, 300*time.Millisecond
+			clear(w.group)
+			for _, n := range w.nodes {
+				n.choose()
+			}
+		}
+		if !w.calm {
+			w.faults()
+		}
+		w.runUntil(w.slots.Start(slot))
+		authors := 1
+		if !w.calm {
+			authors += w.rand.IntN(3)
+		}
+		for range authors {
+			if n := w.nodes[w.rand.IntN(len(w.nodes))]; n.run != nil {
+				w.author(slot, n)
+			}
+		}
+		for part := range 6 {
+			w.runUntil(w.slots.Start(slot).Add(time.Duration(part) * time.Second))
+			for _, n := range w.nodes {
+				if !w.calm && n.run != nil {
+					n.choose()
+					n.changed()
+				}
+				if n.liar && n.run != nil && w.liars {
+					w.lie(n)
+				}
+			}
+		}
+	}
+	return w
+}
+
+// TestSafety: whatever is lost, late, split, restarted or said by less than a third of the voters, no two blocks are finalized
+// that contradict each other, no honest voter contradicts itself, and all get on when it is over.
+func TestSafety(t *testing.T) {
+	first, last := uint64(1), uint64(*seeds)
+	if *seed != 0 {
+		first, last = *seed, *seed
+	}
+	const faulty, calm = 30, 20
+	var finalized, crashes int
+	for s := first; s <= last; s++ {
+		w := simulate(s, NoMistake, faulty, calm)
+		for _, what := range w.broken {
+			t.Errorf("seed %d: %s", s, what)
+		}
+		for _, n := range w.nodes {
+			if n.liar || n.faulty {
+				continue
+			}
+			if got := n.final.Slot; int(got) < faulty+calm-5 {
+				t.Errorf("seed %d: node %d of %d has finalized slot %d of %d: %s", s, n.index, len(w.nodes), got, faulty+calm, n.voter.describe())
+			}
+		}
+		finalized += len(w.final)
+		crashes += w.crashes
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	t.Logf("%d blocks finalized, %d crashes", finalized, crashes)
+}
+
+// TestMistakes: the simulation notices each mistake.
+func TestMistakes(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		m    Mistake
+	}{
+		{"too few votes", TooFewVotes},
+		{"votes are forgotten", ForgetVotes},
+		{"state roots are ignored", AnyStateRoot},
+		{"the estimate is ignored", IgnoreEstimate},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for s := uint64(1); s <= 2000; s++ {
+				if w := simulate(s, tc.m, 40, 0); len(w.broken) > 0 {
+					t.Logf("seed %d: %s", s, w.broken[0])
+					return
+				}
+			}
+			t.Error("not noticed")
+		})
+	}
+}
