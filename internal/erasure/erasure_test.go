@@ -288,6 +288,41 @@ func TestSegments(t *testing.T) {
 	}
 }
 
+// What was in a room before plays no part.
+func TestRoom(t *testing.T) {
+	rng := rand.New(rand.NewPCG(10, 11))
+	impl.TestAll(t, "erasure", func(t *testing.T) {
+		room := new(Room)
+		for range 60 {
+			c := coder(t, []string{"tiny", "full"}[rng.IntN(2)])
+			data := random(rng, rng.IntN(3000)*rng.IntN(30))
+			if !slices.EqualFunc(c.EncodeInto(room, data), c.Encode(data), bytes.Equal) {
+				t.Fatalf("%d octets: shards differ", len(data))
+			}
+			segments := make([][]byte, rng.IntN(5))
+			for i := range segments {
+				segments[i] = random(rng, 4104)
+			}
+			got, err := c.EncodeSegmentsInto(room, segments)
+			want, err2 := c.EncodeSegments(segments)
+			if err != nil || err2 != nil || !slices.EqualFunc(got, want, bytes.Equal) {
+				t.Fatalf("%d segments: shards differ: %v %v", len(segments), err, err2)
+			}
+		}
+	})
+}
+
+// No coset is without weight, or recovery could not tell what it says.
+func TestWeights(t *testing.T) {
+	for cosets := 2; cosets <= 512; cosets *= 2 {
+		for i := 1; i < cosets; i++ {
+			if weight(i, cosets) == 0 {
+				t.Fatalf("coset %d of %d has no weight", i, cosets)
+			}
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	c := coder(t, "tiny")
 	two := []byte{1, 2}

@@ -123,7 +123,7 @@ func (c *Coder) interpolate(p *plan, rows [][]byte, size int) {
 		into[i] = logs[position]
 		coset := position / c.padded
 		if coset > 0 {
-			into[i] = (into[i] + c.weight(coset, len(cosets))) % order
+			into[i] = (into[i] + int(gf().log[weight(coset, len(cosets))])) % order
 		}
 		cosets[coset] = append(cosets[coset], i)
 	}
@@ -184,10 +184,10 @@ func (c *Coder) differentiate(a *area) {
 	}
 }
 
-// weight returns the logarithm of the factor with which the coefficients of a coset, transformed by itself, stand in the
-// derivative below padded. There the derivative has the sum of the coefficients that are padded times a power of two
-// above; and how they come out of the coefficients of cosets, the upper levels of the inverse transform say.
-func (c *Coder) weight(coset, cosets int) int {
+// weight returns the factor with which the coefficients of a coset, transformed by itself, stand in the derivative below
+// padded. There the derivative has the sum of the coefficients that are padded times a power of two above; and how they
+// come out of the coefficients of cosets, the upper levels of the inverse transform say. It is never zero.
+func weight(coset, cosets int) uint16 {
 	f := gf()
 	v := make([]uint16, cosets)
 	v[coset] = 1
@@ -206,7 +206,7 @@ func (c *Coder) weight(coset, cosets int) int {
 	for i := 1; i < cosets; i *= 2 {
 		sum ^= v[i]
 	}
-	return int(f.log[sum])
+	return sum
 }
 
 // locator returns, for each position of the domain, the logarithm of the product of its differences from all erased

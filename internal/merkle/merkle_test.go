@@ -322,3 +322,55 @@ func BenchmarkPages(b *testing.B) {
 		NewPages(v, Blake2b)
 	}
 }
+
+// What can be known of a page and of the way to it is what the whole tree says.
+func TestPathThroughPage(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	for _, n := range sizes() {
+		v := items(rng, n, 20)
+		p := NewPages(v, Blake2b)
+		if !slices.Equal(Leaves(v, Blake2b), p.levels[0][:n]) {
+			t.Fatalf("%d items: other leaves", n)
+		}
+		for _, i := range someIndices(rng, n) {
+			for _, bits := range []int{0, 1, 3, 6} {
+				page, first := i>>bits, i>>bits<<bits
+				path, leaves := p.Path(bits, page), p.Leaves(bits, page)
+				got := PathThroughPage(leaves, bits, path, i-first, Blake2b)
+				if !slices.Equal(got, p.Path(0, i)) {
+					t.Fatalf("%d items, pages of %d bits: path of %d is %v", n, bits, i, got)
+				}
+				if PathThroughPage(leaves, bits, path, len(leaves), Blake2b) != nil || PathThroughPage(leaves, bits, path, -1, Blake2b) != nil {
+					t.Fatalf("%d items, pages of %d bits: a path of an item that is none", n, bits)
+				}
+			}
+		}
+	}
+}
+
+// A trace is refused if a step is not as long as what stands there: two octet strings might join to a third in two ways.
+func TestTraceLengths(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	for _, n := range sizes() {
+		v := items(rng, n, 64)
+		for _, i := range someIndices(rng, n) {
+			trace := Trace(v, i, Blake2b)
+			if got := TraceLength(i, n); got != len(trace) {
+				t.Fatalf("%d items: trace of %d has %d steps, not %d", n, i, len(trace), got)
+			}
+			if root, ok := RootFromTrace(v[i], i, n, trace, Blake2b); !ok || root != Root(v, Blake2b) {
+				t.Fatalf("%d items: trace of %d refused", n, i)
+			}
+			for k := range trace {
+				bad := slices.Clone(trace)
+				bad[k] = append(slices.Clone(bad[k]), make([]byte, 32)...)
+				if _, ok := RootFromTrace(v[i], i, n, bad, Blake2b); ok {
+					t.Fatalf("%d items: trace of %d with a step too long", n, i)
+				}
+			}
+		}
+		if TraceLength(n, n) != -1 || TraceLength(-1, n) != -1 {
+			t.Fatalf("%d items: a trace of an item that is none", n)
+		}
+	}
+}
