@@ -73,6 +73,7 @@ type Chain struct {
 	log      *slog.Logger
 	watchers []Events
 
+	begin      protocol.Slot // of the block that the store began with
 	root, best *Block
 	blocks     map[protocol.Hash]*Block
 	slots      map[protocol.Slot][]*Block // all but the root
@@ -104,13 +105,8 @@ func New(o Options) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.importer = o.Importer.WithAncestor(func(parent, header protocol.Hash, slot protocol.Slot) bool {
-		if slot < begin {
-			return true // before all that this node ever had: it cannot tell, and others have
-		}
-		ok, err := o.Store.Ancestor(parent, header, slot)
-		return ok && err == nil
-	})
+	c.begin = begin
+	c.importer = o.Importer.WithAncestor(c.Ancestor)
 	return c, c.rebuild()
 }
 
@@ -125,6 +121,16 @@ func (c *Chain) Finalized() *Block { return c.root }
 
 // Block gives the finalized block or a known descendant of it; nil for any other.
 func (c *Chain) Block(hash protocol.Hash) *Block { return c.blocks[hash] }
+
+// Ancestor says whether the header of a slot is an ancestor of a child of parent, for lookup anchors. Of slots before all that
+// this node ever had it cannot tell, and believes those who can. It is safe for concurrent use. GP eq:limitlookupanchorage.
+func (c *Chain) Ancestor(parent, header protocol.Hash, slot protocol.Slot) bool {
+	if slot < c.begin {
+		return true
+	}
+	ok, err := c.opts.Store.Ancestor(parent, header, slot)
+	return ok && err == nil
+}
 
 // Pending says whether a block was given to Import and is neither in the tree nor refused yet.
 func (c *Chain) Pending(hash protocol.Hash) bool { return c.arrivals[hash] != nil }

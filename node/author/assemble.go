@@ -1,0 +1,137 @@
+package author
+
+import (
+	"errors"
+	"time"
+
+	"damson/internal/block"
+	"damson/internal/protocol"
+	"damson/node/chain"
+	"damson/node/pool"
+	"damson/state/safrole"
+)
+
+// task is a block in the making.
+type task struct {
+	author     *Author
+	parent     *chain.Block
+	slot       protocol.Slot
+	candidates *pool.Candidates
+	began      time.Time
+
+	signer *signer
+	draft  *pool.Draft
+	second bool // the first one was refused and is gone
+}
+
+// begin runs beside the loop: it finds out whether it is our turn, and if so makes and seals a block.
+func (t *task) begin() (then func()) {
+	octets, err := t.make()
+	return func() {
+		if err != nil || octets == nil {
+			t.end(err)
+			return
+		}
+		t.author.opts.Chain.Import(octets, t.imported)
+	}
+}
+
+// make gives a sealed block, or nil if it is not our turn.
+func (t *task) make() ([]byte, error) {
+	a := t.author
+	after, err := pool.Contest(a.opts.Params, t.parent.State, t.slot, a.opts.Verifier)
+	if err != nil {
+		return nil, err
+	}
+	signer, ok := a.turn(after, t.slot)
+	if !ok {
+		return nil, nil
+	}
+	t.signer = signer
+	if t.draft, err = t.candidates.Draft(a.opts.Verifier.RingRoot, t.ancestor); err != nil {
+		return nil, err
+	}
+	if a.spoil != nil {
+		a.spoil(&t.draft.Extrinsic)
+	}
+	if err := a.guard.allow(signer.key, t.slot); err != nil {
+		return nil, err
+	}
+	return t.seal()
+}
+
+// ancestor says which headers the block may look up by.
+func (t *task) ancestor(header protocol.Hash, slot protocol.Slot) bool {
+	return t.author.opts.Chain.Ancestor(t.parent.Hash, header, slot)
+}
+
+// seal gives the encoded block of the draft. The guard must have allowed it.
+func (t *task) seal() ([]byte, error) {
+	d := t.draft
+	v, err := block.NewView(&block.Block{Extrinsic: d.Extrinsic}, t.author.opts.Params)
+	if err != nil {
+		return nil, err
+	}
+	h := block.Header{
+		Parent: d.Parent, PriorStateRoot: d.PriorRoot, ExtrinsicHash: v.ExtrinsicHash(), Slot: d.Slot,
+		EpochMark: d.Marks.Epoch, WinnersMark: d.Marks.Winners, Author: t.signer.index, OffendersMark: d.Offenders,
+	}
+	safrole.SignEntropy(&h, t.signer.secrets.Bandersnatch, t.signer.input)
+	safrole.Seal(&h, t.signer.secrets.Bandersnatch, t.signer.input)
+	return d.Extrinsic.AppendTo(h.AppendTo(nil)), nil
+}
+
+// imported hears what our own importer says of the block. One that it refuses has been seen by nobody; an empty block takes
+// its place, so that what was wrong with the contents does not cost the slot.
+func (t *task) imported(b *chain.Block, err error) {
+	a := t.author
+	if err == nil {
+		a.log.Info("block authored", "slot", b.Slot, "hash", b.Hash, "ticket", b.Ticketed, "parent", b.Parent,
+			"took", a.opts.Loop.Now().Sub(t.began))
+		if a.opts.Authored != nil {
+			a.opts.Authored(b)
+		}
+		if other := a.opts.Chain.Parent(t.parent); a.opts.Mistakes.SealTwice && !t.second && other != nil {
+			t.parent = other
+			t.again()
+			return
+		}
+		t.end(nil)
+		return
+	}
+	if _, invalid := errors.AsType[protocol.Invalid](err); !invalid || t.second {
+		t.end(err)
+		return
+	}
+	a.log.Error("our own block is refused: an empty one takes its place", "slot", t.slot, "error", err)
+	a.opts.Pool.Drop(&t.draft.Extrinsic)
+	t.again()
+}
+
+// again makes an empty block for the same slot. The guard has allowed it, and must not be asked again.
+func (t *task) again() {
+	a := t.author
+	t.second = true
+	t.candidates = a.opts.Pool.Nothing(t.parent, t.slot)
+	a.opts.Loop.Go("author", func() func() {
+		var octets []byte
+		var err error
+		if t.draft, err = t.candidates.Draft(a.opts.Verifier.RingRoot, t.ancestor); err == nil {
+			octets, err = t.seal()
+		}
+		return func() {
+			if err != nil {
+				t.end(err)
+				return
+			}
+			a.opts.Chain.Import(octets, t.imported)
+		}
+	})
+}
+
+func (t *task) end(err error) {
+	t.author.busy = false
+	if err != nil {
+		t.author.log.Error("no block was made", "slot", t.slot, "error", err)
+	}
+}

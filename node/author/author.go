@@ -1,0 +1,163 @@
+// Package author makes blocks, for the validators whose secrets the node has: GP §6.
+//
+// At the beginning of a slot, author.go asks whose turn it is; assemble.go makes a block out of what the pool has, seals it
+// and has it imported here before anybody else sees it; guard.go remembers on disk what was sealed. contest.go makes the tickets
+// that win slots in the next epoch, and proxy.go passes them on by way of others. All of it but sealing and proving
+// belongs to the goroutine of the node's loop.
+package author
+
+import (
+	"io"
+	"log/slog"
+
+	"damson/crypto/bandersnatch"
+	"damson/internal/block"
+	"damson/internal/protocol"
+	"damson/node/chain"
+	"damson/node/keys"
+	"damson/node/loop"
+	"damson/node/pool"
+	"damson/state/claim"
+	"damson/state/safrole"
+	"damson/state/store"
+)
+
+// Options configures New. What is not said to be optional must be set.
+type Options struct {
+	Params   *protocol.Params
+	Keys     []*keys.Validator
+	Chain    *chain.Chain
+	Pool     *pool.Pool
+	Store    *store.Store // keeps what was sealed
+	Loop     loop.Loop
+	Slots    loop.Slots
+	Verifier *claim.Verifier
+	Log      *slog.Logger // nil: nobody wants to know
+
+	// Setup is what ring proofs are made with. Without one, or with one that can only verify, no tickets are made.
+	Setup *bandersnatch.Setup
+	// Tickets is handed each ticket that was made for an epoch, when it is time to send it; nil puts it into the pool.
+	Tickets func(epoch uint32, id protocol.Hash, proof *block.TicketProof)
+	// Random hides who made a ticket; nil means the randomness of the operating system. It is read beside the loop.
+	Random io.Reader
+
+	// Ready says whether the chain is near its head, so that it makes sense to build on it; nil means always.
+	Ready func() bool
+	// Authored is told of every block that was made and is in the chain; may be nil. Chain.Imported comes before.
+	Authored func(*chain.Block)
+
+	Mistakes Mistakes
+}
+
+// Mistakes are made on purpose, by simulations that must notice them.
+type Mistakes struct {
+	SealTwice   bool // for each slot two blocks are made, on different parents
+	ForgetSeals bool // what was sealed is not kept on disk
+}
+
+// Author makes blocks. All its methods are for the loop's goroutine.
+type Author struct {
+	opts    Options
+	log     *slog.Logger
+	guard   *guard
+	timer   loop.Timer
+	stopped bool
+	busy    bool // a block is being made
+	contest contest
+	epoch   Epochs
+	spoil   func(*block.Extrinsic) // changes a draft, for tests
+}
+
+// New makes an author that remembers what its keys have sealed. It does nothing before Start.
+func New(o Options) (*Author, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	g, err := openGuard(o.Store, o.Keys, o.Mistakes.ForgetSeals)
+	if err != nil {
+		return nil, err
+	}
+	a := &Author{opts: o, log: o.Log, guard: g, epoch: Epochs{Params: o.Params, Chain: o.Chain}}
+	if o.Tickets == nil {
+		a.opts.Tickets = func(epoch uint32, _ protocol.Hash, proof *block.TicketProof) { o.Pool.AddTicket(epoch, proof, nil) }
+	}
+	return a, nil
+}
+
+// Start begins to make blocks with the next slot that begins.
+func (a *Author) Start() {
+	if len(a.opts.Keys) == 0 {
+		return
+	}
+	if a.opts.Setup == nil || !a.opts.Setup.CanProve() {
+		a.log.Warn("no tickets are made, because the reference string for ring proofs is missing: blocks only in fallback mode")
+	}
+	a.wait(a.opts.Slots.At(a.opts.Loop.Now()) + 1)
+}
+
+// Stop makes no more blocks. One that is being made is finished.
+func (a *Author) Stop() {
+	a.stopped = true
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+// wait waits for a slot to begin.
+func (a *Author) wait(slot protocol.Slot) {
+	a.timer = a.opts.Loop.After(a.opts.Slots.Start(slot).Sub(a.opts.Loop.Now()), func() {
+		if a.stopped {
+			return
+		}
+		slot := max(slot, a.opts.Slots.At(a.opts.Loop.Now())) // later, if the loop was held up
+		a.wait(slot + 1)
+		if a.opts.Ready == nil || a.opts.Ready() {
+			a.slot(slot)
+			a.epoch.At(slot)
+			a.compete(slot)
+		}
+	})
+}
+
+// slot makes a block for a slot that has just begun, if it is the turn of one of our keys.
+func (a *Author) slot(slot protocol.Slot) {
+	parent := a.opts.Chain.Best()
+	if parent.Slot >= slot {
+		return
+	}
+	if a.busy {
+		a.log.Warn("a slot is missed, because the block before it is not finished", "slot", slot)
+		return
+	}
+	a.busy = true
+	t := &task{
+		author: a, parent: parent, slot: slot, candidates: a.opts.Pool.Candidates(parent, slot), began: a.opts.Loop.Now(),
+	}
+	a.opts.Loop.Go("author", t.begin)
+}
+
+// turn finds the validator whose turn a slot is among our keys, in the state after the slot's block.
+func (a *Author) turn(after *safrole.State, slot protocol.Slot) (*signer, bool) {
+	input, ticket, sealKey := after.SealInput(a.opts.Params, slot)
+	for _, k := range a.opts.Keys {
+		key := protocol.BandersnatchKey(k.Bandersnatch.Public().Bytes())
+		if ticket == nil && key != sealKey || ticket != nil && protocol.Hash(k.Bandersnatch.Output(input)) != ticket.ID {
+			continue
+		}
+		for i := range after.Active {
+			if after.Active[i].Bandersnatch == key {
+				return &signer{k, key, protocol.Validator(i), input, ticket != nil}, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// signer is who seals a block.
+type signer struct {
+	secrets  *keys.Validator
+	key      protocol.BandersnatchKey
+	index    protocol.Validator
+	input    []byte
+	ticketed bool
+}

@@ -1,0 +1,123 @@
+package author
+
+import (
+	"fmt"
+
+	"damson/crypto/bandersnatch"
+	"damson/internal/block"
+	"damson/internal/protocol"
+	"damson/node/keys"
+	"damson/node/pool"
+	"damson/state/safrole"
+)
+
+// contest is what we have in the contest of an epoch. Nothing of it is kept on disk: the tickets follow from the secrets,
+// and are made again after a restart.
+type contest struct {
+	of    draw
+	made  bool // or being made
+	ready []*made
+}
+
+// draw is what tickets depend on.
+type draw struct {
+	epoch   uint32 // in which they are used
+	ring    protocol.RingRoot
+	entropy protocol.Hash // η₂ of the epoch before
+}
+
+// made is a ticket of ours.
+type made struct {
+	epoch uint32
+	id    protocol.Hash
+	proof block.TicketProof
+}
+
+// compete makes the tickets of our keys for the next epoch when it is time to, and sends them when it is time to.
+func (a *Author) compete(slot protocol.Slot) {
+	changed, ok := a.epoch.At(slot)
+	if _, phase := a.opts.Params.Epoch(slot); !ok || phase >= a.opts.Params.ContestLength {
+		return
+	}
+	if a.opts.Setup == nil || !a.opts.Setup.CanProve() {
+		return
+	}
+	a.prove(slot)
+	if slot < changed+sendAfter(a.opts.Params) {
+		return
+	}
+	ready := a.contest.ready
+	a.contest.ready = nil
+	for _, t := range ready {
+		a.opts.Tickets(t.epoch, t.id, &t.proof)
+	}
+}
+
+// prove begins to make the tickets that the best chain calls for, unless they were made.
+func (a *Author) prove(slot protocol.Slot) {
+	best := a.opts.Chain.Best()
+	a.opts.Loop.Go("prove", func() func() {
+		after, err := pool.Contest(a.opts.Params, best.State, max(slot, best.Slot+1), a.opts.Verifier)
+		if err != nil {
+			return func() { a.log.Error("no tickets are made", "error", err) }
+		}
+		epoch, _ := a.opts.Params.Epoch(after.Slot)
+		return func() {
+			of := draw{epoch + 1, after.Safrole.RingRoot, after.Entropy[2]}
+			if of == a.contest.of && a.contest.made || of.epoch < a.contest.of.epoch {
+				return
+			}
+			a.contest = contest{of: of, made: true}
+			a.makeTickets(of, after)
+		}
+	})
+}
+
+// makeTickets makes N tickets for each of our keys that is in the ring.
+func (a *Author) makeTickets(of draw, after *safrole.State) {
+	ring := make([][bandersnatch.PublicKeySize]byte, len(after.Safrole.Pending))
+	member := make(map[protocol.BandersnatchKey]bool, len(ring))
+	for i := range ring {
+		ring[i] = after.Safrole.Pending[i].Bandersnatch
+		member[after.Safrole.Pending[i].Bandersnatch] = true
+	}
+	var prover *bandersnatch.RingProver // made by the first work of the queue that needs it
+	for _, k := range a.opts.Keys {
+		if !member[k.Bandersnatch.Public().Bytes()] {
+			continue
+		}
+		for attempt := range a.opts.Params.TicketAttempts {
+			a.opts.Loop.Go("prove", func() func() {
+				var err error
+				if prover == nil {
+					prover, err = a.opts.Setup.NewRingProver(ring, bandersnatch.ProverOptions{Random: a.opts.Random, Workers: 1})
+				}
+				var t *made
+				if err == nil {
+					t, err = makeTicket(prover, k, of, uint8(attempt))
+				}
+				return func() { a.keep(of, t, err) }
+			})
+		}
+	}
+}
+
+func makeTicket(prover *bandersnatch.RingProver, k *keys.Validator, of draw, attempt uint8) (*made, error) {
+	input := safrole.TicketInput(of.entropy, attempt)
+	proof, err := prover.Prove(k.Bandersnatch, input, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ticket %d: %w", attempt, err)
+	}
+	return &made{of.epoch, k.Bandersnatch.Output(input), block.TicketProof{Attempt: attempt, Proof: proof}}, nil
+}
+
+// keep keeps a ticket until it is time to send it.
+func (a *Author) keep(of draw, t *made, err error) {
+	switch {
+	case err != nil:
+		a.log.Error("no ticket was made", "epoch", of.epoch, "error", err)
+	case of == a.contest.of:
+		a.contest.ready = append(a.contest.ready, t)
+		a.compete(a.opts.Slots.At(a.opts.Loop.Now()))
+	}
+}
