@@ -107,7 +107,7 @@ func (m *Votes) AppendTo(b []byte) []byte {
 	b = codec.AppendU32(codec.AppendU64(b, m.Round), m.Set)
 	b = codec.AppendCount(b, len(m.Ballots))
 	for i := range m.Ballots {
-		b = m.Ballots[i].SignedBallot.AppendTo(append(b, byte(m.Ballots[i].Type)))
+		b = m.Ballots[i].AppendTo(append(b, byte(m.Ballots[i].Type)))
 	}
 	return b
 }
@@ -126,7 +126,7 @@ func (m *Votes) Decode(b []byte, _ *protocol.Params) error {
 			if m.Ballots[i].Type >= ballotTypes {
 				d.Fail(codec.ErrSelector)
 			}
-			m.Ballots[i].SignedBallot.DecodeFrom(d)
+			m.Ballots[i].DecodeFrom(d)
 		}
 	})
 }

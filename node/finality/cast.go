@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"damson/internal/codec"
-	"damson/internal/protocol"
 	"damson/net/jamnp"
 )
 
@@ -162,7 +161,7 @@ func (r *round) knows(voter int, b *jamnp.TypedBallot) bool {
 // of a set are written over by its later ones, so that nobody can fill the disk.
 func (v *Voter) accuse(number uint64, t jamnp.BallotType, b *box, voter int) {
 	e := Evidence{Round: number, Set: v.set.ID, Type: t, First: *b.first[voter], Second: *b.second[voter]}
-	v.log.Warn("a voter equivocates", "set", e.Set, "round", number, "type", t, "voter", protocol.Ed25519Key(v.set.Voters[voter]).PeerName())
+	v.log.Warn("a voter equivocates", "set", e.Set, "round", number, "type", t, "voter", v.set.Voters[voter].PeerName())
 	note := e.Second.AppendTo(e.First.AppendTo(append(codec.AppendU64(nil, number), byte(t))))
 	name := fmt.Sprintf("grandpa/evidence/%x/%x", e.Set, v.set.Voters[voter])
 	v.Loop.Go(writing, func() func() {

@@ -202,6 +202,9 @@ func (v *Voter) Round() uint64 {
 
 func (v *Voter) epoch(slot protocol.Slot) uint32 { return uint32(slot / v.Params.EpochLength) }
 
+// errNotThere is a block that the chain cut off in the meantime.
+var errNotThere = errors.New("finality: the block is not in the chain")
+
 // errNoVoters is a chain that can never finalize anything more.
 var errNoVoters = errors.New("finality: no active validator has a key")
 
