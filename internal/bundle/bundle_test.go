@@ -248,6 +248,28 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzReadPackage compares reading from a stream with decoding all at once.
+func FuzzReadPackage(f *testing.F) {
+	p := protocol.Tiny()
+	rng := rand.New(rand.NewPCG(8, 8))
+	for range 3 {
+		b, _ := sample(rng, p, 3)
+		f.Add(b.Package.AppendTo(nil))
+	}
+	f.Fuzz(func(t *testing.T, octets []byte) {
+		w, read, err := ReadPackage(bytes.NewReader(octets), p)
+		if err == nil {
+			if err := Check(w, p); err != nil || !bytes.HasPrefix(octets, read) || !bytes.Equal(w.AppendTo(nil), read) {
+				t.Fatalf("read what is no package: %v", err)
+			}
+			return
+		}
+		if w, err2 := block.DecodeWorkPackage(octets, p); err2 == nil && Check(w, p) == nil {
+			t.Fatalf("refused: %v", err)
+		}
+	})
+}
+
 func FuzzDecodePage(f *testing.F) {
 	p := protocol.Tiny()
 	rng := rand.New(rand.NewPCG(6, 6))

@@ -131,6 +131,32 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A bundle whose package is over a limit is refused before its data is looked at, and one at the limit is decoded.
+func TestDecodeLimits(t *testing.T) {
+	p := protocol.Tiny()
+	w := &block.WorkPackage{Items: []block.WorkItem{{
+		Payload: make([]byte, 4096), Imports: make([]block.Import, p.MaxPackageImports),
+	}}}
+	w.AuthToken = make([]byte, 128)
+	b := New(w)
+	for j := range b.Imports[0] {
+		b.Imports[0][j], b.Proofs[0][j] = make([]byte, p.SegmentOctets()), make([]protocol.Hash, maxDepth(p))
+	}
+	octets := b.AppendTo(nil)
+	if _, err := Decode(octets, p); err != nil || len(octets) <= p.MaxBundle || len(octets) > MaxOctets(p) {
+		t.Errorf("a full bundle of %d octets: %v", len(octets), err)
+	}
+	w.AuthToken = make([]byte, 129)
+	if _, err := Decode(w.AppendTo(nil), p); !errors.Is(err, ErrTooBig) {
+		t.Errorf("one octet above the limit: %v", err)
+	}
+	w.AuthToken = nil
+	b.Proofs[0][0] = make([]protocol.Hash, maxDepth(p)+1)
+	if _, err := Decode(b.AppendTo(nil), p); !errors.Is(err, codec.ErrCount) {
+		t.Errorf("a proof that is too long: %v", err)
+	}
+}
+
 // counter counts what is read of it.
 type counter struct {
 	from io.Reader

@@ -48,7 +48,7 @@ func BenchmarkEncodeSegments(b *testing.B) {
 
 func BenchmarkRecover(b *testing.B) {
 	c := coder(b, "full")
-	for _, length := range []int{4104, 684 * 2048} {
+	for _, length := range []int{4104, 684 * 2048, 13_791_360} {
 		data := random(rand.New(rand.NewPCG(1, 1)), length)
 		shards := c.Encode(data)
 		for name, first := range map[string]int{"near": 400, "far": c.shards - c.threshold} {

@@ -167,6 +167,19 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
+// What authorization needs is enough, one gas less is not.
+func TestAuthorizationGas(t *testing.T) {
+	e := newEnv(t, protocol.Tiny())
+	in := e.input(e.authorizer(7), block.WorkItem{CodeHash: e.worker(0, 0, halts)})
+	need := e.must(in).Report.AuthGasUsed
+	for gas, want := range map[protocol.Gas]error{need - 1: ErrUnauthorized, need: nil, need + 1: nil} {
+		e.params.AuthorizationGas = gas
+		if out, err := e.compute(in); !errors.Is(err, want) || err == nil && out.Report.AuthGasUsed != need {
+			t.Errorf("gas %d of %d: %v, want %v", gas, need, err, want)
+		}
+	}
+}
+
 // The trace and all outputs together: below the limit, at it, and above, where the item that goes over it is at fault
 // and those after it have what was left.
 func TestOutputLimit(t *testing.T) {
