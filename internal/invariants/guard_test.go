@@ -12,7 +12,7 @@ func TestGuard(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	err := Guard(func() error { panic(plain) })
-	if fault, ok := errors.AsType[*Fault](err); !ok || fault.Value != plain || errors.Is(err, plain) {
+	if fault, ok := errors.AsType[*Fault](err); !ok || fault.Value != any(plain) || errors.Is(err, plain) {
 		t.Errorf("%v: a panic is a fault, and no error that it was made of", err)
 	}
 }

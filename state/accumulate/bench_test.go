@@ -32,7 +32,7 @@ func BenchmarkTransition(b *testing.B) {
 		}
 		in.Available = append(in.Available, r)
 	}
-	base = base.apply(accounts)
+	base = base.After(accounts)
 	for i := range in.Ready {
 		in.Ready[i] = make([]state.ReadyReport, p.Cores)
 		for j := range in.Ready[i] {

@@ -377,7 +377,7 @@ func (r *scenario) compare(t *testing.T, p *protocol.Params, invoker *invoke.Inv
 	}
 
 	want, outputs, activity := r.block.transition(r.state, reports, given)
-	vectors.Equal(t, "δ′", base.apply(accounts), want.entries())
+	vectors.Equal(t, "δ′", base.After(accounts), want.entries())
 	vectors.Equal(t, "χ′", got.Privileges.AppendTo(nil), want.privileges().AppendTo(nil))
 	vectors.Equal(t, "ι′", string(got.Staging.AppendTo(nil)), want.staging)
 	vectors.Equal(t, "φ′", string(got.Queues.AppendTo(nil)), want.queues[0]+want.queues[1])

@@ -129,7 +129,7 @@ func fakeState() entries {
 		blob := []byte{byte(id % 4)}
 		accounts.SetRequest(id, blake2b.Sum256(blob), 1, nil)
 	}
-	return e.apply(accounts)
+	return e.After(accounts)
 }
 
 func fakeInput(r *rand.Rand, p *protocol.Params) *Input {
@@ -179,7 +179,7 @@ func TestParallelIsSerial(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 			vectors.Equal(t, "the input afterwards", encodeInput(in), before)
-			return result{*out, pre.apply(accounts)}
+			return result{*out, pre.After(accounts)}
 		}
 		serial := accumulate(1)
 		for _, workers := range []int{2, 8} {

@@ -1,7 +1,6 @@
 package accumulate
 
 import (
-	"maps"
 	"testing"
 
 	"damson/internal/block"
@@ -13,28 +12,11 @@ import (
 	"damson/state"
 	"damson/state/invoke"
 	"damson/state/service"
+	"damson/state/service/vector"
 )
 
 // entries are δ by its keys.
-type entries map[protocol.StateKey][]byte
-
-func (e entries) Get(key protocol.StateKey) ([]byte, bool) {
-	value, ok := e[key]
-	return value, ok
-}
-
-// apply gives the entries after the changes.
-func (e entries) apply(a *service.Accounts) entries {
-	post := maps.Clone(e)
-	for key, value := range a.Changes() {
-		if value == nil {
-			delete(post, key)
-		} else {
-			post[key] = value
-		}
-	}
-	return post
-}
+type entries = vector.Entries
 
 // vectorState is the State of accumulate.asn.
 type vectorState struct {
@@ -54,29 +36,7 @@ func decodeState(d *codec.Decoder, p *protocol.Params) (s vectorState) {
 	s.accumulated = state.DecodeAccumulated(d, p)
 	s.privileges = state.DecodePrivileges(d, p)
 	s.activity = state.DecodeServiceActivity(d)
-	s.accounts = make(entries)
-	for range d.Count(1<<16, 4+state.AccountSize) {
-		id := protocol.ServiceID(d.U32())
-		var account state.Account
-		account.DecodeFrom(d)
-		s.accounts[state.AccountKey(id)] = account.AppendTo(nil)
-		for range d.Count(1<<16, 2) {
-			key := d.Blob()
-			s.accounts[state.StorageKey(id, key)] = d.Blob()
-		}
-		for range d.Count(1<<16, 33) {
-			hash := d.Hash()
-			s.accounts[state.PreimageKey(id, hash)] = d.Blob()
-		}
-		for range d.Count(1<<16, 37) {
-			hash, length := d.Hash(), d.U32()
-			slots := make([]protocol.Slot, d.Count(3, 4))
-			for i := range slots {
-				slots[i] = protocol.Slot(d.U32())
-			}
-			s.accounts[state.RequestKey(id, hash, length)] = state.AppendRequest(nil, slots)
-		}
-	}
+	s.accounts = vector.DecodeAccounts(d)
 	return s
 }
 
@@ -122,7 +82,7 @@ func checkVector(t *testing.T, f *vectors.File, workers int) {
 	vectors.Equal(t, "ξ′", out.Accumulated, want.accumulated)
 	vectors.Equal(t, "χ′", out.Privileges, want.privileges)
 	vectors.Equal(t, "S", serviceActivity(out.Activity), want.activity)
-	vectors.Equal(t, "δ‡", pre.accounts.apply(accounts), want.accounts)
+	vectors.Equal(t, "δ‡", pre.accounts.After(accounts), want.accounts)
 	vectors.Equal(t, "root of θ′", outputRoot(out.LastOutputs), root)
 	vectors.Equal(t, "the input afterwards", encodeInput(in), before)
 }

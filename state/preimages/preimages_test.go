@@ -11,57 +11,15 @@ import (
 	"damson/internal/vectors"
 	"damson/state"
 	"damson/state/service"
+	"damson/state/service/vector"
 )
 
 // errorNames are the error codes of preimages.asn.
 var errorNames = []string{"preimage_unneeded", "preimages_not_sorted_unique"}
 
-// entries are δ by its keys.
-type entries map[protocol.StateKey][]byte
-
-func (e entries) Get(key protocol.StateKey) ([]byte, bool) {
-	value, ok := e[key]
-	return value, ok
-}
-
-// apply gives the entries after the changes.
-func (e entries) apply(a *service.Accounts) entries {
-	post := make(entries)
-	for key, value := range e {
-		post[key] = value
-	}
-	for key, value := range a.Changes() {
-		if value == nil {
-			delete(post, key)
-		} else {
-			post[key] = value
-		}
-	}
-	return post
-}
-
-// decodeState reads the accounts of preimages.asn, which have nothing but preimages and requests. The footprint of
-// an account follows from them. The statistics are checked in package statistics.
-func decodeState(d *codec.Decoder) entries {
-	e := make(entries)
-	for range d.Count(1<<16, 6) {
-		id := protocol.ServiceID(d.U32())
-		for range d.Count(1<<16, 33) {
-			e[state.PreimageKey(id, d.Hash())] = d.Blob()
-		}
-		var account state.Account
-		for range d.Count(1<<16, 37) {
-			hash, length := d.Hash(), d.U32()
-			slots := make([]protocol.Slot, d.Count(3, 4))
-			for i := range slots {
-				slots[i] = protocol.Slot(d.U32())
-			}
-			e[state.RequestKey(id, hash, length)] = state.AppendRequest(nil, slots)
-			account.Items += 2
-			account.Octets += 81 + uint64(length)
-		}
-		e[state.AccountKey(id)] = account.AppendTo(nil)
-	}
+// decodeState reads the state of preimages.asn. The statistics are checked in package statistics.
+func decodeState(d *codec.Decoder) vector.Entries {
+	e := vector.DecodePreimageAccounts(d)
 	state.DecodeServiceActivity(d)
 	return e
 }
@@ -90,7 +48,7 @@ func TestVectors(t *testing.T) {
 		if err == nil {
 			Integrate(accounts, list, slot)
 		}
-		vectors.Equal(t, "δ′", pre.apply(accounts), wantPost)
+		vectors.Equal(t, "δ′", pre.After(accounts), wantPost)
 	})
 }
 
@@ -98,7 +56,7 @@ func TestVectors(t *testing.T) {
 func TestDroppedRequest(t *testing.T) {
 	blob := []byte("a preimage")
 	hash := protocol.Hash(blake2b.Sum256(blob))
-	pre := make(entries)
+	pre := make(vector.Entries)
 	var fields state.Account
 	for id := range protocol.ServiceID(3) {
 		pre[state.AccountKey(id)] = fields.AppendTo(nil)
@@ -107,7 +65,7 @@ func TestDroppedRequest(t *testing.T) {
 	for id := range protocol.ServiceID(3) {
 		base.SetRequest(id, hash, uint32(len(blob)), nil)
 	}
-	pre = pre.apply(base)
+	pre = pre.After(base)
 
 	list, err := Check(service.New(pre), []block.Preimage{{Service: 0, Blob: blob}, {Service: 1, Blob: blob}, {Service: 2, Blob: blob}})
 	if err != nil {
@@ -116,9 +74,9 @@ func TestDroppedRequest(t *testing.T) {
 	accounts := service.New(pre)
 	accounts.DeleteRequest(0, hash, uint32(len(blob)))
 	accounts.Remove(1, hash, uint32(len(blob)))
-	before := pre.apply(accounts)
+	before := pre.After(accounts)
 	Integrate(accounts, list, 7)
-	post := pre.apply(accounts)
+	post := pre.After(accounts)
 	before[state.PreimageKey(2, hash)] = blob
 	before[state.RequestKey(2, hash, uint32(len(blob)))] = state.AppendRequest(nil, []protocol.Slot{7})
 	vectors.Equal(t, "δ′", post, before)

@@ -2,7 +2,6 @@ package suites
 
 import (
 	"errors"
-	"maps"
 
 	"damson/internal/block"
 	"damson/internal/codec"
@@ -13,73 +12,21 @@ import (
 	"damson/state/invoke"
 	"damson/state/preimages"
 	"damson/state/service"
+	"damson/state/service/vector"
 	"damson/state/statistics"
 )
 
 // preimagesErrors are the error codes of preimages.asn, in their order.
 var preimagesErrors = []string{"preimage_unneeded", "preimages_not_sorted_unique"}
 
-// What an account's footprint counts for a request, besides the length of what is requested. GP eq:deposits.
-const (
-	requestItems  = 2
-	requestOctets = 81
-)
-
-// entries are δ by its keys.
-type entries map[protocol.StateKey][]byte
-
-// Get gives the value of a key.
-func (e entries) Get(key protocol.StateKey) ([]byte, bool) {
-	value, ok := e[key]
-	return value, ok
-}
-
-// after gives the entries with the changes made.
-func (e entries) after(a *service.Accounts) entries {
-	post := maps.Clone(e)
-	for key, value := range a.Changes() {
-		if value == nil {
-			delete(post, key)
-		} else {
-			post[key] = value
-		}
-	}
-	return post
-}
-
-// decodePreimages reads the preimages and requests of an account, and gives the footprint of the latter.
-func (e entries) decodePreimages(d *codec.Decoder, id protocol.ServiceID) (items uint32, octets uint64) {
-	for range d.Count(1<<16, 33) {
-		hash := d.Hash()
-		e[state.PreimageKey(id, hash)] = d.Blob()
-	}
-	for range d.Count(1<<16, 37) {
-		hash, length := d.Hash(), d.U32()
-		slots := make([]protocol.Slot, d.Count(3, 4))
-		for i := range slots {
-			slots[i] = protocol.Slot(d.U32())
-		}
-		e[state.RequestKey(id, hash, length)] = state.AppendRequest(nil, slots)
-		items += requestItems
-		octets += requestOctets + uint64(length)
-	}
-	return items, octets
-}
-
 // preimagesState is the state of preimages.asn. Its accounts have preimages and requests only.
 type preimagesState struct {
-	Accounts entries
+	Accounts vector.Entries
 	Services []state.ServiceActivity
 }
 
 func decodePreimagesState(d *codec.Decoder) *preimagesState {
-	s := &preimagesState{Accounts: make(entries)}
-	for range d.Count(1<<16, 6) {
-		id := protocol.ServiceID(d.U32())
-		var account state.Account
-		account.Items, account.Octets = s.Accounts.decodePreimages(d, id)
-		s.Accounts[state.AccountKey(id)] = account.AppendTo(nil)
-	}
+	s := &preimagesState{Accounts: vector.DecodePreimageAccounts(d)}
 	s.Services = state.DecodeServiceActivity(d)
 	return s
 }
@@ -110,7 +57,7 @@ func preimagesVector(_ *Runner, f *file) error {
 	preimages.Integrate(accounts, provided, slot)
 	activity := statistics.Transition(p, &state.Activity{Current: make([]state.ValidatorActivity, p.Validators)},
 		&statistics.Input{Slot: slot, Extrinsic: &x})
-	return same("posterior state", &preimagesState{pre.Accounts.after(accounts), activity.Services}, want)
+	return same("posterior state", &preimagesState{pre.Accounts.After(accounts), activity.Services}, want)
 }
 
 // accumulateState is the state of accumulate.asn.
@@ -121,7 +68,7 @@ type accumulateState struct {
 	Accumulated state.Accumulated
 	Privileges  *state.Privileges
 	Services    []state.ServiceActivity
-	Accounts    entries
+	Accounts    vector.Entries
 }
 
 func decodeAccumulateState(d *codec.Decoder, p *protocol.Params) (s accumulateState) {
@@ -131,18 +78,7 @@ func decodeAccumulateState(d *codec.Decoder, p *protocol.Params) (s accumulateSt
 	s.Accumulated = state.DecodeAccumulated(d, p)
 	s.Privileges = state.DecodePrivileges(d, p)
 	s.Services = state.DecodeServiceActivity(d)
-	s.Accounts = make(entries)
-	for range d.Count(1<<16, 4+state.AccountSize) {
-		id := protocol.ServiceID(d.U32())
-		var account state.Account
-		account.DecodeFrom(d)
-		s.Accounts[state.AccountKey(id)] = account.AppendTo(nil)
-		for range d.Count(1<<16, 2) {
-			key := d.Blob()
-			s.Accounts[state.StorageKey(id, key)] = d.Blob()
-		}
-		s.Accounts.decodePreimages(d, id)
-	}
+	s.Accounts = vector.DecodeAccounts(d)
 	return s
 }
 
@@ -177,7 +113,7 @@ func accumulateVector(r *Runner, f *file) error {
 	}
 	post := accumulateState{
 		Slot: slot, Entropy: pre.Entropy, Ready: out.Ready, Accumulated: out.Accumulated, Privileges: out.Privileges,
-		Accounts: pre.Accounts.after(accounts),
+		Accounts: pre.Accounts.After(accounts),
 	}
 	for _, a := range out.Activity {
 		post.Services = append(post.Services, state.ServiceActivity{
