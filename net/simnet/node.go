@@ -46,6 +46,9 @@ type record struct {
 // ID is the node's own.
 func (n *Node) ID() jamnp.PeerID { return n.id }
 
+// Address is where others reach the node.
+func (n *Node) Address() netip.AddrPort { return n.address }
+
 // Connect implements jamnp.Network.
 func (n *Node) Connect(id jamnp.PeerID, address netip.AddrPort) {
 	if n.gone || id == n.id {

@@ -101,6 +101,9 @@ func (p *peer) know(hash protocol.Hash, slot protocol.Slot) bool {
 	if _, ok := p.knows[hash]; ok || len(p.knows) >= maxKnown {
 		return false
 	}
+	if p.knows == nil {
+		p.knows = make(map[protocol.Hash]protocol.Slot)
+	}
 	p.knows[hash] = slot
 	return true
 }
@@ -133,7 +136,7 @@ func (g *Gossip) imported(b *chain.Block) {
 // the others.
 func (g *Gossip) flush() {
 	g.flushing = false
-	if g.sync != nil {
+	if g.Syncing() {
 		return
 	}
 	fresh := g.tips(g.fresh)
@@ -164,7 +167,10 @@ func (g *Gossip) tips(blocks []*chain.Block) []*chain.Block {
 func (g *Gossip) announce(b *chain.Block) {
 	var message []byte
 	for _, p := range g.order {
-		if _, known := p.knows[b.Hash]; known || !p.opened || p.Initiator && !g.sets.Announces(g.Self, p.ID) {
+		if !p.opened || p.Initiator && !g.sets.Announces(g.Self, p.ID) {
+			continue
+		}
+		if _, known := p.knows[b.Hash]; known {
 			continue
 		}
 		if message == nil {

@@ -47,11 +47,13 @@ func (g *Gossip) connect() error {
 	before := g.sets
 	g.sets = sets
 	wanted := g.wanted()
+	keep := make(map[jamnp.PeerID]bool, len(wanted))
 	for _, a := range wanted {
 		g.Network.Connect(a.ID, a.At)
+		keep[a.ID] = true
 	}
 	for _, a := range before.Everybody() {
-		if !slices.ContainsFunc(wanted, func(w Address) bool { return w.ID == a.ID }) && !g.isBootnode(a.ID) && a.ID != g.Self {
+		if !keep[a.ID] && !g.isBootnode(a.ID) && a.ID != g.Self {
 			g.Network.Disconnect(a.ID)
 		}
 	}

@@ -165,7 +165,7 @@ func (g *Gossip) Connected(p jamnp.Peer) {
 	if g.peers[p.ID] != nil {
 		return
 	}
-	made := &peer{Peer: p, knows: make(map[protocol.Hash]protocol.Slot)}
+	made := &peer{Peer: p}
 	g.peers[p.ID] = made
 	at, _ := g.find(p.ID)
 	g.order = slices.Insert(g.order, at, made)

@@ -49,6 +49,12 @@ func NewSets(p *protocol.Params, sigma *state.State) (*Sets, error) {
 	}
 	s := &Sets{members: [sets]state.Validators{previous, active, safrole.Pending}, places: make(map[jamnp.PeerID]place)}
 	s.Epoch, _ = p.Epoch(slot)
+	s.index()
+	return s, nil
+}
+
+// index finds everybody's place.
+func (s *Sets) index() {
 	for which, set := range s.members {
 		for i := range set {
 			id := set[i].Ed25519
@@ -65,7 +71,6 @@ func NewSets(p *protocol.Params, sigma *state.State) (*Sets, error) {
 			s.places[id] = at
 		}
 	}
-	return s, nil
 }
 
 // Members gives one of the sets.

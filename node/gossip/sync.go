@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"maps"
 	"time"
 
 	"damson/internal/protocol"
@@ -22,6 +23,7 @@ type syncing struct {
 	restarts int
 	turn     int                   // whom to ask next
 	given    map[jamnp.PeerID]bool // who gave nothing, or bad blocks
+	bad      map[jamnp.PeerID]bool // who gave bad blocks
 	asked    map[jamnp.PeerID]bool
 }
 
@@ -33,8 +35,9 @@ const (
 	progressEvery = 32 // blocks
 )
 
-// Syncing says whether the node is catching up: it should not author then.
-func (g *Gossip) Syncing() bool { return g.sync != nil }
+// Syncing says whether the node is catching up: it should not author then. That a peer says that it is far ahead does not count,
+// only that there are blocks to execute.
+func (g *Gossip) Syncing() bool { return g.sync != nil && g.sync.blocks > 0 }
 
 // catchUp begins to catch up if a peer is far ahead, or goes on with it.
 func (g *Gossip) catchUp() {
@@ -55,7 +58,10 @@ func (g *Gossip) syncFrom(p *peer) {
 }
 
 func (g *Gossip) begin(s *syncing) {
-	s.given, s.asked = make(map[jamnp.PeerID]bool), make(map[jamnp.PeerID]bool)
+	if s.asked == nil {
+		s.bad, s.asked = make(map[jamnp.PeerID]bool), make(map[jamnp.PeerID]bool)
+	}
+	s.given = maps.Clone(s.bad)
 	g.sync = s
 	g.advance(s)
 }
@@ -86,7 +92,7 @@ func (g *Gossip) advance(s *syncing) {
 	case s.queued > 0:
 	case !s.base && s.blocks == 0 && len(s.given) > 0:
 		// Nobody goes on from our best block: all are on another fork.
-		g.begin(&syncing{since: s.since, cursor: g.final(), base: true, restarts: s.restarts})
+		g.begin(&syncing{since: s.since, cursor: g.final(), base: true, restarts: s.restarts, bad: s.bad, asked: s.asked})
 	default:
 		g.sync = nil
 		for _, p := range g.order {
@@ -187,12 +193,11 @@ func (g *Gossip) restart(s *syncing, p *peer, err error) {
 		return
 	}
 	next := &syncing{since: s.since, cursor: nameOf(g.Chain.Best()), blocks: s.blocks, restarts: s.restarts + 1, turn: s.turn}
-	next.given, next.asked = s.given, s.asked
+	next.bad, next.asked = s.bad, s.asked
 	if faulty(err) {
-		next.given[p.ID] = true
+		next.bad[p.ID] = true
 	}
-	g.sync = next
-	g.advance(next)
+	g.begin(next)
 }
 
 func (g *Gossip) progress(s *syncing, target protocol.Slot) {
