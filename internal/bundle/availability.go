@@ -1,6 +1,9 @@
 package bundle
 
 import (
+	"runtime"
+	"sync"
+
 	"damson/crypto/blake2b"
 	"damson/internal/block"
 	"damson/internal/erasure"
@@ -48,19 +51,40 @@ func (c *Coder) Specify(packageHash protocol.Hash, octets []byte, exports [][]by
 	if a.segments, err = c.code.EncodeSegments(all); err != nil {
 		return nil, err
 	}
-	a.leaves = make([]leaf, len(a.bundle))
-	hashes := make([][32]byte, len(a.bundle))
-	blake2b.SumEach(hashes, a.bundle)
-	items := make([][]byte, len(a.leaves))
-	for i := range a.leaves {
-		a.leaves[i] = newLeaf(hashes[i], segmentsRoot(cut(a.segments[i], a.part)))
-		items[i] = a.leaves[i][:]
-	}
+	a.hashShards()
 	a.Spec = block.PackageSpec{
-		Hash: packageHash, BundleLength: uint32(len(octets)), ErasureRoot: merkle.Root(items, merkle.Blake2b),
+		Hash: packageHash, BundleLength: uint32(len(octets)), ErasureRoot: merkle.Root(a.items(), merkle.Blake2b),
 		ExportsRoot: segments.Root(), ExportsCount: uint16(len(exports)),
 	}
 	return a, nil
+}
+
+// hashShards computes what the erasure root commits to: millions of hashes where a package exports as much as it may, so all
+// processors share in it.
+func (a *Available) hashShards() {
+	a.leaves = make([]leaf, len(a.bundle))
+	each := (len(a.leaves) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
+	var wg sync.WaitGroup
+	for first := 0; first < len(a.leaves); first += each {
+		end := min(first+each, len(a.leaves))
+		wg.Go(func() {
+			hashes := make([][32]byte, end-first)
+			blake2b.SumEach(hashes, a.bundle[first:end])
+			for i := range hashes {
+				a.leaves[first+i] = newLeaf(hashes[i], segmentsRoot(cut(a.segments[first+i], a.part)))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// items gives the leaves as the tree over them takes them.
+func (a *Available) items() [][]byte {
+	items := make([][]byte, len(a.leaves))
+	for i := range items {
+		items[i] = a.leaves[i][:]
+	}
+	return items
 }
 
 func newLeaf(bundle, segments protocol.Hash) (l leaf) {
@@ -84,13 +108,9 @@ func cut(octets []byte, part int) [][]byte {
 // Shards gives what the validator with a shard index is to keep: the shard of the bundle, those of all segments and proof
 // pages, and the justification of both. JAMNP-S, CE 137.
 func (a *Available) Shards(index int) *Shards {
-	items := make([][]byte, len(a.leaves))
-	for i := range items {
-		items[i] = a.leaves[i][:]
-	}
 	return &Shards{
 		Index: index, Bundle: a.bundle[index], Segments: cut(a.segments[index], a.part),
-		Justification: merkle.Trace(items, index, merkle.Blake2b),
+		Justification: merkle.Trace(a.items(), index, merkle.Blake2b),
 	}
 }
 
