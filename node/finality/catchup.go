@@ -37,7 +37,7 @@ const catchUpTimeout = 12 * time.Second
 // askCatchUp asks a peer that is in a later round for a round that is completable, one peer at a time.
 func (v *Voter) askCatchUp(id jamnp.PeerID) {
 	r := v.current()
-	if r == nil || v.catchUp {
+	if r == nil || v.catchUp || !v.asks(id) {
 		return
 	}
 	v.catchUp = true
@@ -45,6 +45,7 @@ func (v *Voter) askCatchUp(id jamnp.PeerID) {
 	v.Network.Request(id, jamnp.GrandpaCatchUp, [][]byte{jamnp.Encode(&q)}, jamnp.CatchUpLimit(v.Params),
 		v.Slots.Scale(catchUpTimeout), func(answer [][]byte, err error) {
 			v.catchUp = false
+			v.useless(id) // adopt says otherwise
 			if err != nil {
 				return
 			}
@@ -130,6 +131,9 @@ func (v *Voter) adopt(id jamnp.PeerID, m *jamnp.CatchUp, claims []Claim) {
 	}
 	v.ask(&m.Base, id)
 	e, completable := estimate(r.prevotes, r.precommits)
+	if p := v.peers[id]; p != nil && (completable || len(r.prevotes.unknown)+len(r.precommits.unknown) > 0) {
+		p.shun = time.Time{}
+	}
 	if !completable {
 		if len(r.prevotes.unknown)+len(r.precommits.unknown) == 0 {
 			v.log.Debug("catch-up to a round that is not completable", "round", m.Round, "peer", id.PeerName())

@@ -118,13 +118,9 @@ func (v *Voter) takeCommit(x jamnp.Exchange, message []byte) error {
 		return err
 	}
 	x.Answer()
-	if p := v.peers[x.Peer()]; p != nil {
-		if p.votes += len(c.Precommits); p.votes > maxVotesPerVoter*len(v.set.Voters)+jamnp.MaxVotes {
-			v.Network.Blame(x.Peer(), blameQuota, ErrQuota)
-			return nil
-		}
+	if v.admitVotes(x.Peer(), len(c.Precommits)) {
+		v.learnCommit(x.Peer(), c)
 	}
-	v.learnCommit(x.Peer(), c)
 	return nil
 }
 
@@ -283,18 +279,32 @@ func (v *Voter) finalized(c *jamnp.Commit, set *Set) {
 	if v.Events.Finalized != nil {
 		v.Events.Finalized(c)
 	}
-	// Whoever has voted knows already; the others are told a little later, unless they say so themselves until then.
-	v.Loop.After(time.Duration(v.Rand.Int64N(int64(v.t)+1)), func() {
-		if v.latest != c {
-			return
-		}
+	if v.self < 0 {
 		for _, id := range v.all() {
-			if s := v.set.Index(id); set.mesh() || s < 0 || v.self >= 0 && slices.Contains(v.set.neighbours(v.self), id) {
-				v.offerCommit(id, v.peers[id])
-			}
+			v.tell(id, v.state(false))
 		}
-	})
+	}
+	// Who does not vote waits for this, and says so when it has it from somebody. Who has voted most likely knows already.
+	delay := time.Duration(v.Rand.Int64N(int64(v.t) + 1))
+	v.Loop.After(delay, func() { v.spreadCommit(c, false) })
+	v.Loop.After(delay+v.t, func() { v.spreadCommit(c, true) })
 	v.wake()
+}
+
+// spreadCommit offers the latest commit to peers: to the set's voters that are neighbours, or to those that are not of the set.
+func (v *Voter) spreadCommit(c *jamnp.Commit, voters bool) {
+	if v.latest != c {
+		return
+	}
+	near := v.all()
+	if voters {
+		near = v.audience()
+	}
+	for _, id := range near {
+		if voters == (v.set.Index(id) >= 0) {
+			v.offerCommit(id, v.peers[id])
+		}
+	}
 }
 
 // offerCommit sends a peer the justification of the finalized block, if it may be news, did not reach it before, and is by the set

@@ -138,6 +138,7 @@ type Voter struct {
 	casting bool     // a vote is on its way to disk
 	mute    bool     // a vote could not be kept: none may be cast any more
 	due     bool     // evaluate was posted
+	blocks  int      // how often blocks came or went
 
 	finalizing *node // its justification is on its way to disk
 	held       []heldCommit
@@ -181,11 +182,17 @@ func New(o Options) (*Voter, error) {
 
 // Start begins to vote.
 func (v *Voter) Start() {
-	v.Chain.Watch(v.wake)
+	v.Chain.Watch(func() {
+		v.blocks++
+		v.wake()
+	})
 	for _, p := range v.Network.Peers() {
 		v.Connected(p)
 	}
 	v.begin()
+	if c := v.latest; c != nil && c.Set == v.set.ID && c.Target.Slot > v.Chain.Finalized().Slot {
+		v.held = append(v.held, heldCommit{c, jamnp.PeerID{}}) // the chain did not get that far before it was stopped
+	}
 	v.Loop.After(v.t*stallTimes, v.tick)
 }
 

@@ -49,7 +49,11 @@ func (v *Voter) Serve(x jamnp.Exchange) bool {
 	default:
 		return false
 	}
-	if !v.admit(x.Peer()) {
+	if v.peers[x.Peer()] == nil {
+		x.Reject(errNothing)
+		return true
+	}
+	if !v.admit(v.peers[x.Peer()]) {
 		v.Network.Blame(x.Peer(), blameQuota, ErrQuota)
 		x.Reject(ErrQuota)
 		return true
@@ -88,12 +92,8 @@ const (
 	maxVotesPerVoter = 64
 )
 
-// admit counts a stream of a peer.
-func (v *Voter) admit(id jamnp.PeerID) bool {
-	p := v.peers[id]
-	if p == nil {
-		return false
-	}
+// admit counts a stream of a peer, and says whether it may be served.
+func (v *Voter) admit(p *peer) bool {
 	if now := v.Loop.Now(); now.Sub(p.since) >= v.t {
 		p.since, p.streams, p.votes = now, 0, 0
 	}
@@ -107,15 +107,23 @@ func (v *Voter) takeVotes(x jamnp.Exchange, message []byte) error {
 		return err
 	}
 	x.Answer()
-	id := x.Peer()
-	if p := v.peers[id]; p != nil {
-		if p.votes += len(m.Ballots); p.votes > maxVotesPerVoter*len(v.set.Voters)+jamnp.MaxVotes {
-			v.Network.Blame(id, blameQuota, ErrQuota)
-			return nil
-		}
+	if v.admitVotes(x.Peer(), len(m.Ballots)) {
+		v.takeBallots(x.Peer(), m.Round, m.Set, m.Ballots)
 	}
-	v.takeBallots(id, m.Round, m.Set, m.Ballots)
 	return nil
+}
+
+// admitVotes counts votes of a peer, and says whether they may be looked at.
+func (v *Voter) admitVotes(id jamnp.PeerID, count int) bool {
+	p := v.peers[id]
+	if p == nil {
+		return false
+	}
+	if p.votes += count; p.votes <= maxVotesPerVoter*len(v.set.Voters)+jamnp.MaxVotes {
+		return true
+	}
+	v.Network.Blame(id, blameQuota, ErrQuota)
+	return false
 }
 
 // takeBallots verifies votes of a peer that are news, and counts them. Votes of rounds that are over are no lie, nor are those of
@@ -231,7 +239,7 @@ func (v *Voter) takeState(x jamnp.Exchange, message []byte) error {
 		p.served = now
 	}
 	for _, kept := range v.rounds {
-		if kept.number >= s.Round {
+		if kept.number >= s.Round || s.Want && kept.number+1 == s.Round {
 			v.supply(id, kept, &s)
 		}
 	}

@@ -27,7 +27,8 @@ type round struct {
 	own      [3]*jamnp.Ballot // by type
 	seen     time.Time        // when the first prevote of another voter came; zero before
 
-	prevotes, precommits *tally // of the boxes; nil when something has changed
+	prevotes, precommits *tally // of the boxes
+	counted              [2]int // how many votes there were, and Voter.blocks, when they were made
 }
 
 // startRound begins a round, which is the one to vote in from now on.
@@ -47,6 +48,7 @@ func (v *Voter) startRound(number uint64, e, ghost jamnp.Ballot) *round {
 	v.rounds = append(v.rounds, r)
 	if root := v.rounds[0].root; root != nil {
 		v.tree.prune(root)
+		v.blocks++
 	}
 	v.Loop.After(2*v.t, v.wake)
 	v.Loop.After(4*v.t, v.wake)
@@ -59,8 +61,13 @@ func (v *Voter) emptyRound(number uint64) *round {
 	return &round{number: number, boxes: [2]*box{newBox(len(v.set.Voters)), newBox(len(v.set.Voters))}}
 }
 
-// count brings the tallies of a round up to date. They are made anew each time: a block that was imported may change them.
+// count brings the tallies of a round up to date. A block that was imported may change them, as may a vote.
 func (v *Voter) count(r *round) {
+	now := [2]int{r.boxes[jamnp.Prevote].count + r.boxes[jamnp.Precommit].count, v.blocks}
+	if r.prevotes != nil && now == r.counted {
+		return
+	}
+	r.counted = now
 	r.prevotes = newTally(v.tree, v.set, r.boxes[jamnp.Prevote], v.Mistake)
 	r.precommits = newTally(v.tree, v.set, r.boxes[jamnp.Precommit], v.Mistake)
 	for _, y := range []*tally{r.prevotes, r.precommits} {

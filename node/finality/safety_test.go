@@ -18,38 +18,43 @@ var (
 	seed  = flag.Uint64("seed", 0, "the only seed to simulate")
 )
 
+// newWorld makes a network in which all that a seed can choose is chosen.
 func newWorld(seed uint64, m Mistake) *world {
+	r := rand.New(rand.NewPCG(seed, 0))
+	w := emptyWorld(r, []int{4, 4, 5, 6, 7}[r.IntN(5)], protocol.Slot(4+r.IntN(20)), 6*time.Second)
+	w.mistake = m
+	w.loss = r.Float64() * 0.4
+	w.latency = time.Duration(20+r.IntN(6000)) * time.Millisecond
+	w.liars = r.IntN(3) > 0
+	for _, n := range w.nodes[:(len(w.nodes)-1)/3] {
+		n.liar = r.IntN(2) == 0
+		n.faulty = !n.liar
+	}
+	for _, n := range w.nodes {
+		n.start()
+	}
+	return w
+}
+
+// emptyWorld makes a network of nodes that do not run yet.
+func emptyWorld(r *rand.Rand, count int, epoch protocol.Slot, slot time.Duration) *world {
 	w := &world{
-		rand: rand.New(rand.NewPCG(seed, 0)), now: loop.CommonEra, slots: loop.Slots{Era: loop.CommonEra, Duration: 6 * time.Second},
-		params: protocol.Tiny(), blocks: make(map[protocol.Hash]*simBlock), mistake: m,
+		rand: r, now: loop.CommonEra, slots: loop.Slots{Era: loop.CommonEra, Duration: slot},
+		params: protocol.Tiny(), blocks: make(map[protocol.Hash]*simBlock), group: make([]int, count),
+		sent:  make(map[jamnp.Kind]int),
 		final: make(map[uint64]jamnp.Ballot), cast: make(map[castKey]jamnp.Ballot),
 	}
-	w.params.EpochLength = protocol.Slot(4 + w.rand.IntN(20))
-	count := []int{4, 4, 5, 6, 7}[w.rand.IntN(5)]
-	w.params.Validators = count
+	w.params.EpochLength, w.params.Validators = epoch, count
 	genesis := &simBlock{Block: Block{Hash: protocol.Hash{1}, StateRoot: protocol.Hash{2}}}
 	w.blocks[genesis.Hash] = genesis
 	w.tip = genesis
 	w.final[0] = genesis.ballot()
-	w.loss = w.rand.Float64() * 0.4
-	w.latency = time.Duration(20+w.rand.IntN(6000)) * time.Millisecond
-	w.liars = w.rand.IntN(3) > 0
-	bad := (count - 1) / 3
 	for i := range count {
-		n := &simNode{
+		w.nodes = append(w.nodes, &simNode{
 			w: w, index: i, notes: make(map[string][]byte), changed: func() {},
-			key:    blake2b.Sum256(binary.LittleEndian.AppendUint64(nil, seed<<8+uint64(i))),
+			key:    blake2b.Sum256(binary.LittleEndian.AppendUint64(nil, r.Uint64()<<16+uint64(i))),
 			blocks: map[protocol.Hash]*simBlock{genesis.Hash: genesis}, final: genesis, best: genesis,
-		}
-		if i < bad {
-			n.liar = w.rand.IntN(2) == 0
-			n.faulty = !n.liar
-		}
-		w.nodes = append(w.nodes, n)
-	}
-	w.group = make([]int, count)
-	for _, n := range w.nodes {
-		n.start()
+		})
 	}
 	return w
 }

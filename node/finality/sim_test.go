@@ -41,6 +41,8 @@ type world struct {
 	mistake Mistake
 	liars   bool
 	crashes int
+	lags    []time.Duration // from the beginning of a slot until a node finalizes its block
+	sent    map[jamnp.Kind]int
 }
 
 type castKey struct {
@@ -111,6 +113,7 @@ type simNode struct {
 	changed func()
 	run     *simRun // nil while it is down
 	voter   *Voter
+	keyless bool
 }
 
 // simRun is the loop, the chain and the network of a node between two crashes.
@@ -203,6 +206,7 @@ func (n *simNode) Finalize(hash protocol.Hash) error {
 		n.w.final[at.height] = ballot
 	}
 	n.final = b
+	n.w.lags = append(n.w.lags, n.w.now.Sub(n.w.slots.Start(b.Slot)))
 	n.choose()
 	n.changed()
 	return nil
@@ -226,7 +230,9 @@ func (w *world) descends(b, ancestor *simBlock) bool {
 func (w *world) active(epoch uint32) []protocol.Ed25519Key {
 	var keys []protocol.Ed25519Key
 	for _, n := range w.nodes {
-		keys = append(keys, n.key)
+		if !n.keyless {
+			keys = append(keys, n.key)
+		}
 	}
 	if epoch%2 == 1 && len(keys)%3 != 1 {
 		keys[len(keys)-1] = protocol.Ed25519Key{}
@@ -292,7 +298,7 @@ func (r *simRun) Open(jamnp.PeerID, jamnp.Kind)              {}
 func (r *simRun) Send(jamnp.PeerID, jamnp.Kind, []byte) bool { return false }
 func (r *simRun) Close() error                               { return nil }
 func (r *simRun) Blame(id jamnp.PeerID, points int, reason error) {
-	if p := r.w.byKey(id); points >= blameLie && !p.liar && !p.faulty && r.w.mistake == NoMistake && !errors.Is(reason, ErrTooFew) {
+	if p := r.w.byKey(id); points >= blameLie && !p.liar && !p.faulty && r.w.mistake == NoMistake {
 		r.w.fail("node %d blames node %d: %v", r.index, p.index, reason)
 	}
 }
@@ -321,23 +327,28 @@ func (w *world) delay(a, b int) (time.Duration, bool) {
 
 func (r *simRun) Request(id jamnp.PeerID, kind jamnp.Kind, messages [][]byte, limit int, timeout time.Duration, done func([][]byte, error)) {
 	to := r.w.byKey(id)
+	ended := false
+	finish := func(answer [][]byte, err error) {
+		if !ended {
+			ended = true
+			done(answer, err)
+		}
+	}
+	r.w.sent[kind]++
+	r.After(timeout, func() { finish(nil, jamnp.ErrTimeout) })
 	d, ok := r.w.delay(r.index, to.index)
 	if !ok {
-		r.After(timeout, func() { done(nil, jamnp.ErrTimeout) })
 		return
 	}
 	r.w.after(d, func() {
 		if to.run == nil || to.liar {
 			return
 		}
-		x := &simExchange{to.run, r, kind, messages, func(answer [][]byte, err error) {
+		to.voter.Serve(&simExchange{to.run, r, kind, messages, func(answer [][]byte, err error) {
 			if back, ok := r.w.delay(r.index, to.index); ok {
-				r.w.after(back, r.alive(func() { done(answer, err) }))
-			} else {
-				r.w.after(timeout, r.alive(func() { done(nil, jamnp.ErrTimeout) }))
+				r.w.after(back, r.alive(func() { finish(answer, err) }))
 			}
-		}}
-		to.voter.Serve(x)
+		}})
 	})
 }
 
@@ -371,10 +382,14 @@ func (n *simNode) start() {
 	r := &simRun{n, make(map[string]time.Time)}
 	n.run = r
 	n.changed = func() {}
+	key := &Key{n.key, func(message []byte) protocol.Ed25519Signature { return n.sign(message) }}
+	if n.keyless {
+		key = nil
+	}
 	v, err := New(Options{
 		Params: n.w.params, Chain: n, Notes: n, Network: r, Loop: r, Slots: n.w.slots,
 		Rand: rand.New(rand.NewPCG(n.w.rand.Uint64(), 1)),
-		Key:  &Key{n.key, func(message []byte) protocol.Ed25519Signature { return n.sign(message) }},
+		Key:  key,
 		Request: func(hash protocol.Hash, _ protocol.Slot, _ jamnp.PeerID) {
 			if d, ok := n.w.delay(n.index, n.w.rand.IntN(len(n.w.nodes))); ok {
 				r.After(2*d, func() { n.fetch(hash) })

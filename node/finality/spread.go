@@ -15,8 +15,9 @@ type peer struct {
 	told   bool             // it has said so
 	commit protocol.Hash    // the target of the last commit sent
 	served time.Time        // when it was last given what it wanted
+	shun   time.Time        // until when it is not asked for anything, because its last answer was of no use
 
-	// How much it has sent since when: see quota.
+	// How much it has sent since when: see admit.
 	since   time.Time
 	streams int
 	votes   int
@@ -118,9 +119,28 @@ func (v *Voter) push(id jamnp.PeerID, kind jamnp.Kind, message []byte, lost func
 	})
 }
 
+// useless notes that a peer did not help, so that others are asked for a while.
+func (v *Voter) useless(id jamnp.PeerID) {
+	if p := v.peers[id]; p != nil {
+		p.shun = v.Loop.Now().Add(v.t * shunTimes)
+	}
+}
+
+// shunTimes is for how long, in T, a peer that did not help is not asked again.
+const shunTimes = 16
+
+// asks says whether a peer may be asked for something.
+func (v *Voter) asks(id jamnp.PeerID) bool {
+	p := v.peers[id]
+	return p != nil && !v.Loop.Now().Before(p.shun)
+}
+
 // state says where this node stands.
 func (v *Voter) state(want bool) *jamnp.VoterState {
 	s := &jamnp.VoterState{Set: v.set.ID, Finalized: v.Chain.Finalized().Slot, Want: want}
+	if v.finalizing != nil { // nobody need tell us
+		s.Finalized = max(s.Finalized, v.finalizing.Slot)
+	}
 	if r := v.current(); r != nil {
 		s.Round, s.Prevotes, s.Precommits = r.number, r.boxes[jamnp.Prevote].bits(), r.boxes[jamnp.Precommit].bits()
 	}
@@ -164,7 +184,8 @@ func (v *Voter) tick() {
 	v.wake()
 }
 
-// supply sends a peer the votes of a round that it lacks: all that are here if it wants them, else this node's own.
+// supply sends a peer the votes of a round that it lacks: all that are here if it wants them, else this node's own. It may wait
+// for votes of the round before its own too, which make the estimate.
 func (v *Voter) supply(id jamnp.PeerID, r *round, s *jamnp.VoterState) {
 	same := s.Round == r.number
 	m := jamnp.Votes{Round: r.number, Set: v.set.ID}

@@ -11,10 +11,11 @@ import (
 type box struct {
 	first  []*jamnp.SignedBallot
 	second []*jamnp.SignedBallot // for another block than the first: the voter equivocates
+	count  int
 }
 
 func newBox(voters int) *box {
-	return &box{make([]*jamnp.SignedBallot, voters), make([]*jamnp.SignedBallot, voters)}
+	return &box{make([]*jamnp.SignedBallot, voters), make([]*jamnp.SignedBallot, voters), 0}
 }
 
 // has says whether a vote would change nothing: it is there, or its voter is known to equivocate.
@@ -24,6 +25,7 @@ func (b *box) has(voter int, v *jamnp.Ballot) bool {
 
 // add puts a vote in, and says whether its voter equivocates by it.
 func (b *box) add(voter int, v *jamnp.SignedBallot) (equivocates bool) {
+	b.count++
 	if b.first[voter] == nil {
 		b.first[voter] = v
 		return false

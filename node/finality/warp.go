@@ -104,7 +104,7 @@ const warpTimeout = 30 * time.Second
 
 // askWarp asks a peer that follows a later set how the one of now ended, one peer at a time.
 func (v *Voter) askWarp(id jamnp.PeerID) {
-	if v.warping {
+	if v.warping || !v.asks(id) {
 		return
 	}
 	v.warping = true
@@ -115,7 +115,11 @@ func (v *Voter) askWarp(id jamnp.PeerID) {
 		if _, broken := errors.AsType[protocol.Invalid](err); broken {
 			v.Network.Blame(id, blameLie, fmt.Errorf("warp: %w", err))
 		}
-		if err != nil || len(steps) == 0 || asked != v.set.ID {
+		if err != nil || len(steps) == 0 {
+			v.useless(id)
+			return
+		}
+		if asked != v.set.ID {
 			return
 		}
 		first := &steps[0]
