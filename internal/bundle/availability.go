@@ -28,10 +28,10 @@ type Available struct {
 	Spec     block.PackageSpec
 	Segments *Segments
 
-	bundle   [][]byte // 𝒞(𝐛): the bundle's shards
-	segments [][]byte // 𝒞₆(𝐬 ⌢ 𝑃(𝐬)): for each shard index those of all segments, one after another
-	part     int      // octets of the shard of a segment
-	leaves   []leaf   // what the erasure root commits to
+	bundle   [][]byte             // 𝒞(𝐛): the bundle's shards
+	segments [][]byte             // 𝒞₆(𝐬 ⌢ 𝑃(𝐬)): for each shard index those of all segments, one after another
+	part     int                  // octets of the shard of a segment
+	tree     *merkle.Tree[[]byte] // over what the erasure root commits to
 }
 
 // leaf is the hash of a bundle's shard and the root of the segments' shards.
@@ -53,7 +53,7 @@ func (c *Coder) Specify(packageHash protocol.Hash, octets []byte, exports [][]by
 	}
 	a.hashShards()
 	a.Spec = block.PackageSpec{
-		Hash: packageHash, BundleLength: uint32(len(octets)), ErasureRoot: merkle.Root(a.items(), merkle.Blake2b),
+		Hash: packageHash, BundleLength: uint32(len(octets)), ErasureRoot: a.tree.Root(),
 		ExportsRoot: segments.Root(), ExportsCount: uint16(len(exports)),
 	}
 	return a, nil
@@ -62,29 +62,22 @@ func (c *Coder) Specify(packageHash protocol.Hash, octets []byte, exports [][]by
 // hashShards computes what the erasure root commits to: millions of hashes where a package exports as much as it may, so all
 // processors share in it.
 func (a *Available) hashShards() {
-	a.leaves = make([]leaf, len(a.bundle))
-	each := (len(a.leaves) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
+	leaves := make([][]byte, len(a.bundle))
+	each := (len(leaves) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
 	var wg sync.WaitGroup
-	for first := 0; first < len(a.leaves); first += each {
-		end := min(first+each, len(a.leaves))
+	for first := 0; first < len(leaves); first += each {
+		end := min(first+each, len(leaves))
 		wg.Go(func() {
 			hashes := make([][32]byte, end-first)
 			blake2b.SumEach(hashes, a.bundle[first:end])
 			for i := range hashes {
-				a.leaves[first+i] = newLeaf(hashes[i], segmentsRoot(cut(a.segments[first+i], a.part)))
+				l := newLeaf(hashes[i], segmentsRoot(cut(a.segments[first+i], a.part)))
+				leaves[first+i] = l[:]
 			}
 		})
 	}
 	wg.Wait()
-}
-
-// items gives the leaves as the tree over them takes them.
-func (a *Available) items() [][]byte {
-	items := make([][]byte, len(a.leaves))
-	for i := range items {
-		items[i] = a.leaves[i][:]
-	}
-	return items
+	a.tree = merkle.NewTree(leaves, merkle.Blake2b)
 }
 
 func newLeaf(bundle, segments protocol.Hash) (l leaf) {
@@ -110,7 +103,7 @@ func cut(octets []byte, part int) [][]byte {
 func (a *Available) Shards(index int) *Shards {
 	return &Shards{
 		Index: index, Bundle: a.bundle[index], Segments: cut(a.segments[index], a.part),
-		Justification: merkle.Trace(a.items(), index, merkle.Blake2b),
+		Justification: a.tree.Trace(index),
 	}
 }
 

@@ -40,9 +40,12 @@ func TestWellBalanced(t *testing.T) {
 		for _, n := range sizes() {
 			for _, size := range []int{0, 31, 32, 33, 100} {
 				v := items(rng, n, size)
-				root := Root(v, hash)
-				if want := literalMB(v, hash); root != want {
+				root, tree := Root(v, hash), NewTree(v, hash)
+				if want := literalMB(v, hash); root != want || tree.Root() != want {
 					t.Fatalf("%s, %d items of %d: root %v, want %v", name, n, size, root, want)
+				}
+				if tree.Trace(-1) != nil || tree.Trace(n) != nil {
+					t.Fatalf("%s, %d items: a trace of an item that is none", name, n)
 				}
 				if size == 32 {
 					var h []protocol.Hash
@@ -57,6 +60,9 @@ func TestWellBalanced(t *testing.T) {
 					trace := Trace(v, i, hash)
 					if !slices.EqualFunc(trace, literalT(v, i, hash), bytes.Equal) {
 						t.Fatalf("%s, %d items of %d: trace of %d differs", name, n, size, i)
+					}
+					if !slices.EqualFunc(trace, tree.Trace(i), bytes.Equal) {
+						t.Fatalf("%s, %d items of %d: trace of %d by the tree differs", name, n, size, i)
 					}
 					if got, ok := RootFromTrace(v[i], i, n, trace, hash); !ok || got != root {
 						t.Fatalf("%s, %d items of %d: trace of %d gives %v, want %v", name, n, size, i, got, root)

@@ -2,6 +2,7 @@ package merkle
 
 import (
 	"math/bits"
+	"slices"
 
 	"damson/internal/protocol"
 )
@@ -40,6 +41,68 @@ func Trace[Item ~[]byte](items []Item, index int, hash Hash) [][]byte {
 		} else {
 			trace = append(trace, node(items[:middle], hash))
 			items, index = items[middle:], index-middle
+		}
+	}
+	return trace
+}
+
+// Tree is a well-balanced tree that keeps its nodes, for whoever wants many traces.
+type Tree[Item ~[]byte] struct {
+	items []Item
+	rows  [][][]byte // rows[i] has the 2^i nodes at that depth, from the left; a node may be an item
+	hash  Hash
+}
+
+// NewTree hashes the well-balanced tree over items, which it keeps.
+func NewTree[Item ~[]byte](items []Item, hash Hash) *Tree[Item] {
+	t := &Tree[Item]{items: items, hash: hash}
+	if len(items) < 2 {
+		return t
+	}
+	q := queue{hash: hash}
+	t.rows = append(t.rows, lowest(items, &q))
+	for row := t.rows[0]; len(row) > 1; {
+		for i := 0; i < len(row); i += 2 {
+			q.add(nodePrefix, row[i], row[i+1])
+		}
+		above := q.take(len(row) / 4)
+		row = make([][]byte, len(above))
+		for i := range above {
+			row[i] = above[i][:]
+		}
+		t.rows = append(t.rows, row)
+	}
+	slices.Reverse(t.rows)
+	return t
+}
+
+// Root returns what [Root] does.
+func (t *Tree[Item]) Root() protocol.Hash {
+	if len(t.items) < 2 {
+		return Root(t.items, t.hash)
+	}
+	return protocol.Hash(t.rows[0][0])
+}
+
+// Trace returns what [Trace] does. It aliases the tree.
+func (t *Tree[Item]) Trace(index int) [][]byte {
+	if index < 0 || index >= len(t.items) {
+		return nil
+	}
+	var trace [][]byte
+	at := 0 // place in the row
+	for depth, step := range turns(index, len(t.items)) {
+		at *= 2
+		if !step.left {
+			at++
+		}
+		switch {
+		case depth+1 < len(t.rows):
+			trace = append(trace, t.rows[depth+1][at^1])
+		case step.left: // of the two items that make a lowest node
+			trace = append(trace, t.items[index+1])
+		default:
+			trace = append(trace, t.items[index-1])
 		}
 	}
 	return trace
@@ -117,6 +180,21 @@ func node[Item ~[]byte](items []Item, hash Hash) []byte {
 		return items[0]
 	}
 	q := queue{hash: hash}
+	row := lowest(items, &q)
+	for ; len(row) > 1; row = row[:len(row)/2] {
+		for i := 0; i < len(row); i += 2 {
+			q.add(nodePrefix, row[i], row[i+1])
+		}
+		above := q.take(len(row) / 4)
+		for i := range above {
+			row[i] = above[i][:]
+		}
+	}
+	return row[0]
+}
+
+// lowest returns the lowest row of a tree over two items or more that is full: of nodes over two items, and single items.
+func lowest[Item ~[]byte](items []Item, q *queue) [][]byte {
 	level := bits.Len(uint(len(items)-1)) - 1
 	row := make([][]byte, 1<<level)
 	q.take(len(row))
@@ -136,16 +214,7 @@ func node[Item ~[]byte](items []Item, hash Hash) []byte {
 			row[i], hashed = hashed[0][:], hashed[1:]
 		}
 	}
-	for ; len(row) > 1; row = row[:len(row)/2] {
-		for i := 0; i < len(row); i += 2 {
-			q.add(nodePrefix, row[i], row[i+1])
-		}
-		above := q.take(len(row) / 4)
-		for i := range above {
-			row[i] = above[i][:]
-		}
-	}
-	return row[0]
+	return row
 }
 
 // partSize returns the size of part i from the left after halving count items as often as level says, the first half
