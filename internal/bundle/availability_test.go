@@ -111,8 +111,10 @@ func checkShards(t *testing.T, rng *rand.Rand, p *protocol.Params, a *Available,
 		VerifyBundleShard(root, s.Index, n, s.Bundle, j[1:]) || VerifyBundleShard(root, s.Index, n, s.Bundle, nil) {
 		t.Errorf("shard %d of the bundle: wrong verdict", s.Index)
 	}
-	for _, i := range []int{0, 5, exports - 1, exports, exports + 1} {
-		j := s.SegmentJustification(i)
+	some := []int{0, 5, exports - 1, exports, exports + 1}
+	justifications := s.SegmentJustifications(some)
+	for at, i := range some {
+		j := justifications[at]
 		if !VerifySegmentShard(root, s.Index, n, s.Segments[i], i, exports, j) {
 			t.Errorf("shard %d of segment %d does not verify", s.Index, i)
 		}
@@ -130,7 +132,7 @@ func checkShards(t *testing.T, rng *rand.Rand, p *protocol.Params, a *Available,
 			t.Errorf("shard %d of segment %d: a broken one verifies", s.Index, i)
 		}
 	}
-	if s.SegmentJustification(len(s.Segments)) != nil || s.SegmentJustification(-1) != nil {
+	if s.SegmentJustifications([]int{0, len(s.Segments)}) != nil || s.SegmentJustifications([]int{-1}) != nil {
 		t.Error("a segment that is none has a justification")
 	}
 }

@@ -34,15 +34,21 @@ func (s *Shards) BundleJustification() [][]byte {
 	return append(s.Justification[:len(s.Justification):len(s.Justification)], root[:])
 }
 
-// SegmentJustification is the justification of the shard of one segment: that of all shards, the hash of the bundle's
-// shard, and the way to the segment among all segments. JAMNP-S, CE 140. An index out of range gives nil.
-func (s *Shards) SegmentJustification(segment int) [][]byte {
-	if segment < 0 || segment >= len(s.Segments) {
-		return nil
-	}
+// SegmentJustifications are the justifications of the shards of some segments: for each that of all shards, the hash of the
+// bundle's shard, and the way to the segment among all segments. JAMNP-S, CE 140. It is nil where there is no such
+// segment.
+func (s *Shards) SegmentJustifications(segments []int) [][][]byte {
 	hash := blake2b.Sum256(s.Bundle)
-	out := append(s.Justification[:len(s.Justification):len(s.Justification)], hash[:])
-	return append(out, merkle.Trace(s.Segments, segment, merkle.Blake2b)...)
+	upper := append(s.Justification[:len(s.Justification):len(s.Justification)], hash[:])
+	tree := merkle.NewTree(s.Segments, merkle.Blake2b)
+	out := make([][][]byte, len(segments))
+	for i, segment := range segments {
+		if segment < 0 || segment >= len(s.Segments) {
+			return nil
+		}
+		out[i] = append(upper[:len(upper):len(upper)], tree.Trace(segment)...)
+	}
+	return out
 }
 
 // VerifyBundleShard tells whether a bundle's shard belongs to an erasure root, by the justification of CE 138.
