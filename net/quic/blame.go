@@ -27,7 +27,8 @@ const (
 	maxScores = 4096
 
 	blameMalformed = 25 // a message that breaks the framing
-	blameSlow      = 5  // a message that does not come
+	blameSlow      = 2  // a message that does not come
+	blameReplaced  = 1  // an UP stream in another's place: rarely is nobody's fault
 	blameUnasked   = 25 // an UP stream that is not the peer's to open
 )
 

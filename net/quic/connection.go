@@ -141,9 +141,18 @@ func (n *Network) settle(conn *quicgo.Conn, peer jamnp.Peer) bool {
 		t.stop()
 	}
 	n.Log.Debug("connected", logPeer(peer.ID), logAddress(conn.RemoteAddr()))
-	n.Handler.Connected(peer)
+	n.tell(func() { n.Handler.Connected(peer) })
 	n.tasks.Go(c.accept)
 	return true
+}
+
+// tell has the handler hear of something later: it may be what called us.
+func (n *Network) tell(do func()) {
+	n.Loop.Post(func() {
+		if !n.closed {
+			do()
+		}
+	})
 }
 
 // judge says why a connection is not taken.
@@ -289,7 +298,8 @@ func (c *connection) lost(why error) {
 		delete(n.peers, c.ID)
 	}
 	n.Log.Debug("disconnected", logPeer(c.ID), logAddress(c.quic.RemoteAddr()), logReason(why))
-	n.Handler.Disconnected(c.ID, translate(why))
+	why = translate(why)
+	n.tell(func() { n.Handler.Disconnected(c.ID, why) })
 	if t := n.targets[c.ID]; t != nil && n.peers[c.ID] == nil {
 		if time.Since(c.since) > settledAfter {
 			t.failures = 0

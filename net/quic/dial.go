@@ -82,6 +82,9 @@ func (n *Network) await(t *target) {
 		wait += n.Patience
 	}
 	wait = time.Duration(float64(wait) * (0.75 + 0.5*rand.Float64())) // so that peers do not come all at once
+	if t.next != nil {
+		t.next.Stop()
+	}
 	t.next = n.after(wait, func() { n.dial(t) })
 }
 

@@ -104,6 +104,11 @@ func (p *persistent) replace() {
 		return
 	} else if old != nil {
 		old.stop()
+		c.net.Blame(c.ID, blameReplaced, fmt.Errorf("another UP stream of kind %d", p.kind))
+		if c.gone {
+			p.stop()
+			return
+		}
 	}
 	c.up[p.kind] = p
 	c.used = time.Now()

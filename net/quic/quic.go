@@ -243,13 +243,7 @@ func (n *Network) Peers() []jamnp.Peer {
 
 // after posts a function when so much time has passed.
 func (n *Network) after(d time.Duration, do func()) *time.Timer {
-	return time.AfterFunc(d, func() {
-		n.Loop.Post(func() {
-			if !n.closed {
-				do()
-			}
-		})
-	})
+	return time.AfterFunc(d, func() { n.tell(do) })
 }
 
 // Close ends all connections and closes the socket. The Handler hears no more; requests that wait end with an error. Use Wait,

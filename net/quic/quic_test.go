@@ -119,9 +119,13 @@ func (h *node) Connected(p jamnp.Peer) {
 	}
 }
 
-func (h *node) Disconnected(id jamnp.PeerID, why error) { h.event("disconnected %s: %v", short(id), why) }
+func (h *node) Disconnected(id jamnp.PeerID, why error) {
+	h.event("disconnected %s: %v", short(id), why)
+}
 
-func (h *node) Handshake(jamnp.PeerID, jamnp.Kind) []byte { return []byte("hello from " + short(h.self)) }
+func (h *node) Handshake(jamnp.PeerID, jamnp.Kind) []byte {
+	return []byte("hello from " + short(h.self))
+}
 
 func (h *node) Opened(id jamnp.PeerID, kind jamnp.Kind, handshake []byte) {
 	h.event("opened %d by %s: %s", kind, short(id), handshake)
@@ -336,7 +340,7 @@ func TestRequest(t *testing.T) {
 func TestMany(t *testing.T) {
 	a, b := pair(t, func(_ *node, o *Options) { o.PeerStreams = 20 })
 	var asking sync.WaitGroup
-	for i := range 400 {
+	for i := range 200 {
 		asking.Go(func() {
 			from, to := a, b
 			if i%2 == 0 {
@@ -528,4 +532,3 @@ func TestDualStack(t *testing.T) {
 		t.Fatal(h.Address())
 	}
 }
-

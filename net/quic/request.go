@@ -45,7 +45,9 @@ func (n *Network) Request(
 			}
 			done(answer, err)
 			c.give(held)
-			c.blameFor(kind, err)
+			if !errors.Is(err, jamnp.ErrTimeout) { // the time was the asker's choice, who may blame
+				c.blameFor(kind, err)
+			}
 		})
 	})
 }

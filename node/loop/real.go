@@ -32,9 +32,9 @@ type queue struct {
 type state uint8
 
 const (
-	running state = iota
-	draining // asked to stop: what was begun is finished, timers are not waited for
-	stopped  // nothing is taken any more
+	running  state = iota
+	draining       // asked to stop: what was begun is finished, timers are not waited for
+	stopped        // nothing is taken any more
 )
 
 // keptMail is how large an empty mailbox may stay: a burst does not hold its memory for ever.

@@ -143,8 +143,8 @@ func TestDrain(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- l.Run(context.Background()) }()
 	select {
-	case <-done:
-		t.Fatal("did not wait for the work")
+	case err := <-done:
+		t.Fatal("did not wait for the work", err)
 	case <-time.After(20 * time.Millisecond):
 	}
 	close(release)

@@ -33,5 +33,5 @@ func (s Slots) Scale(delay time.Duration) time.Duration {
 	return time.Duration(float64(delay) * float64(s.Duration) / float64(protocolSlot))
 }
 
-// protocolSlot is P, how long a slot lasts. GP eq:slotseconds.
+// protocolSlot is P, how long a slot lasts. GP sec:epochsandslots.
 const protocolSlot = 6 * time.Second
