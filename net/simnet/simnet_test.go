@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
 
+	"damson/internal/protocol"
 	"damson/net/jamnp"
 )
 
@@ -451,3 +453,69 @@ func (*counter) Handshake(jamnp.PeerID, jamnp.Kind) []byte   { return nil }
 func (*counter) Opened(jamnp.PeerID, jamnp.Kind, []byte)     {}
 func (c *counter) Received(jamnp.PeerID, jamnp.Kind, []byte) { c.heard++ }
 func (*counter) Serve(x jamnp.Exchange)                      { x.Reject(nil) }
+
+// BenchmarkMesh connects all of the validators of the full set with each other, opens streams to neighbours in the grid, and lets
+// blocks be handed on.
+func BenchmarkMesh(b *testing.B) {
+	const validators = 1023
+	var before, after runtime.MemStats
+	for b.Loop() {
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		w := newWorld(1, 0, Options{Faults: Faults{MinLatency: 20 * time.Millisecond, MaxLatency: 200 * time.Millisecond}})
+		var relays [validators]relay
+		for i := range relays {
+			relays[i].grid = jamnp.NeighboursOf(protocol.Validator(i), validators)
+			relays[i].Node = w.net.Node(identity(i), address(i), &relays[i], nil)
+		}
+		for i := range relays {
+			for j := range relays {
+				relays[i].Connect(identity(j), address(j))
+			}
+		}
+		w.run(10 * time.Second)
+		for i := range relays {
+			for _, j := range relays[i].grid {
+				relays[i].Open(identity(int(j)), 0)
+			}
+		}
+		w.run(time.Second)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MiB")
+		start := time.Now()
+		const blocks = 20
+		for block := range blocks {
+			relays[block*31%validators].hand(byte(block + 1))
+			w.run(6 * time.Second)
+		}
+		b.ReportMetric(float64(time.Since(start).Microseconds())/blocks/1000, "ms/block")
+		for i := range relays {
+			if relays[i].last != blocks {
+				b.Fatalf("validator %d has not heard of the last block", i)
+			}
+		}
+	}
+}
+
+// relay hands on what it hears of.
+type relay struct {
+	*Node
+	counter
+	grid []protocol.Validator
+	last byte
+}
+
+func (r *relay) hand(block byte) {
+	r.last = block
+	message := []byte{block}
+	for _, j := range r.grid {
+		r.Send(identity(int(j)), 0, message)
+	}
+}
+
+func (r *relay) Received(_ jamnp.PeerID, _ jamnp.Kind, m []byte) {
+	if m[0] > r.last {
+		r.hand(m[0])
+	}
+}
