@@ -7,7 +7,9 @@
 package bundle
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
 	"damson/crypto/blake2b"
 	"damson/internal/block"
@@ -176,4 +178,19 @@ func SegmentRoot(r *block.Import, roots []block.SegmentRootEntry) (protocol.Hash
 		}
 	}
 	return protocol.Hash{}, ErrSegmentRoot
+}
+
+// ImportedPackages are the packages that a package imports from by their hashes, each once and in order: the keys of 𝑙 of
+// GP eq:workdigestfunction.
+func ImportedPackages(w *block.WorkPackage) []protocol.Hash {
+	var out []protocol.Hash
+	for i := range w.Items {
+		for j := range w.Items[i].Imports {
+			if r := &w.Items[i].Imports[j]; r.ByPackage {
+				out = append(out, r.Root)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b protocol.Hash) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(out)
 }

@@ -1,7 +1,6 @@
 package workreport
 
 import (
-	"bytes"
 	"fmt"
 
 	"damson/crypto/blake2b"
@@ -37,9 +36,12 @@ func (c *Computer) Refine(in *Input) (*block.Report, [][]byte, error) {
 	if err := checkLookups(w, in.SegmentRoots); err != nil {
 		return nil, nil, err
 	}
-	auth, err := c.Authorize(w, in.Core, in.State)
-	if err != nil {
-		return nil, nil, err
+	auth := in.Authorization
+	if auth == nil {
+		var err error
+		if auth, err = c.Authorize(w, in.Core, in.State); err != nil {
+			return nil, nil, err
+		}
 	}
 	if err := in.Bundle.Verify(in.SegmentRoots); err != nil {
 		return nil, nil, err
@@ -83,27 +85,17 @@ func (c *Computer) Authorize(w *block.WorkPackage, core protocol.Core, at servic
 	return &Authorization{Trace: out.Result.Output, GasUsed: out.GasUsed}, nil
 }
 
-// checkLookups tells whether roots has one entry for every package that is imported from by its hash, and no other.
+// checkLookups tells whether roots has one entry for every package that is imported from by its hash, in order, and no
+// other.
 func checkLookups(w *block.WorkPackage, roots []block.SegmentRootEntry) error {
-	for i := 1; i < len(roots); i++ {
-		if bytes.Compare(roots[i-1].Package[:], roots[i].Package[:]) >= 0 {
-			return fmt.Errorf("%w: not in order", ErrLookup)
-		}
+	want := bundle.ImportedPackages(w)
+	if len(roots) != len(want) {
+		return fmt.Errorf("%w: %d packages, %d imported from", ErrLookup, len(roots), len(want))
 	}
-	named := make(map[protocol.Hash]struct{})
-	for i := range w.Items {
-		for j := range w.Items[i].Imports {
-			r := &w.Items[i].Imports[j]
-			if _, err := bundle.SegmentRoot(r, roots); err != nil {
-				return fmt.Errorf("item %d: import %d: %w", i, j, err)
-			}
-			if r.ByPackage {
-				named[r.Root] = struct{}{}
-			}
+	for i := range want {
+		if roots[i].Package != want[i] {
+			return fmt.Errorf("%w: entry %d", ErrLookup, i)
 		}
-	}
-	if len(named) != len(roots) {
-		return fmt.Errorf("%w: %d packages, %d imported from", ErrLookup, len(roots), len(named))
 	}
 	return nil
 }

@@ -43,6 +43,8 @@ type Input struct {
 	// A guarantor finds them; an auditor takes those of the report that it audits.
 	SegmentRoots []block.SegmentRootEntry
 	State        service.Reader // at the lookup anchor or up to an expunge period later
+	// Authorization is what Authorize said of the package on this core and state, if it has been asked.
+	Authorization *Authorization
 }
 
 // Authorization is how is-authorized ended well.

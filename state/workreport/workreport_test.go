@@ -167,6 +167,21 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
+// An authorization that is known already leaves the report the same, and is not asked for again.
+func TestKnownAuthorization(t *testing.T) {
+	e := newEnv(t, protocol.Tiny())
+	in := e.input(e.authorizer(3), block.WorkItem{CodeHash: e.worker(0, 1, halts)})
+	want := e.must(in).Report
+	in.Authorization = &Authorization{Trace: want.AuthTrace, GasUsed: want.AuthGasUsed}
+	if got := e.must(in).Report; got.Hash() != want.Hash() {
+		t.Errorf("another report: %+v", got)
+	}
+	in.Authorization.Trace = []byte("other")
+	if got := e.must(in).Report; string(got.AuthTrace) != "other" {
+		t.Errorf("authorized again: %q", got.AuthTrace)
+	}
+}
+
 // What authorization needs is enough, one gas less is not.
 func TestAuthorizationGas(t *testing.T) {
 	e := newEnv(t, protocol.Tiny())
@@ -289,7 +304,7 @@ func TestLookups(t *testing.T) {
 		change func(in *Input)
 		want   error
 	}{
-		"missing": {func(in *Input) { in.SegmentRoots = in.SegmentRoots[1:] }, bundle.ErrSegmentRoot},
+		"missing": {func(in *Input) { in.SegmentRoots = in.SegmentRoots[1:] }, ErrLookup},
 		"one more": {func(in *Input) {
 			in.SegmentRoots = append(in.SegmentRoots, block.SegmentRootEntry{Package: protocol.Hash{9}})
 		}, ErrLookup},
