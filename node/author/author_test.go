@@ -136,6 +136,46 @@ func TestGuardOrder(t *testing.T) {
 	w.must(again.allow(other, 4))
 }
 
+// TestApart lets nodes build chains of their own for a while, over the change of an epoch. When they hear of the other blocks,
+// all go over to the same chain, and nobody's block is left out of the next ones.
+func TestApart(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	w.run(4)
+	common := w.agree()
+	w.apart = true
+	w.run(14)
+	for i, n := range w.nodes {
+		if n.chain.Best() == n.chain.Block(common.Hash) {
+			t.Errorf("node %d has made no block", i)
+		}
+	}
+	if w.nodes[0].chain.Best().Hash == w.nodes[1].chain.Best().Hash {
+		t.Fatal("the nodes are not apart")
+	}
+	w.apart = false
+	longest := uint64(0)
+	for _, n := range w.nodes {
+		longest = max(longest, n.chain.Best().Height)
+		for _, b := range n.all {
+			if b.Slot > common.Slot {
+				octets, err := n.store.Block(b.Hash)
+				w.must(err)
+				for _, other := range w.nodes {
+					other.chain.Import(octets, func(_ *chain.Block, err error) { w.must(err) })
+				}
+			}
+		}
+	}
+	w.loop.Run()
+	if best := w.agree(); best.Height != longest {
+		t.Errorf("the best chain has %d blocks, the longest %d", best.Height, longest)
+	}
+	w.run(5)
+	if best := w.agree(); best.Slot != 23 || best.Height != longest+5 {
+		t.Errorf("best is of slot %d with %d blocks, want %d", best.Slot, best.Height, longest+5)
+	}
+}
+
 // TestSealTwice: who makes that mistake is noticed by all, and the chain goes on without his blocks.
 func TestSealTwice(t *testing.T) {
 	w := newWorld(t, 2, nil)
@@ -180,5 +220,18 @@ func TestRefusedByUs(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "preimage_unneeded") {
 		t.Errorf("the log does not say why: %s", log.String())
+	}
+}
+
+// BenchmarkSlot makes a block in each slot and imports it, on one node with all keys.
+func BenchmarkSlot(b *testing.B) {
+	w := newWorld(b, 1, nil)
+	w.final = 3
+	for b.Loop() {
+		w.run(1)
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/block")
+	if best := w.agree(); int(best.Height) < b.N {
+		b.Errorf("%d blocks in %d slots", best.Height, b.N)
 	}
 }

@@ -15,8 +15,15 @@ import (
 // and are made again after a restart.
 type contest struct {
 	of    draw
-	made  bool // or being made
+	made  bool  // or being made
+	jobs  []job // not begun
 	ready []*made
+}
+
+// job is a ticket that is to be made.
+type job struct {
+	key     *keys.Validator
+	attempt uint8
 }
 
 // draw is what tickets depend on.
@@ -35,7 +42,7 @@ type made struct {
 
 // compete makes the tickets of our keys for the next epoch when it is time to, and sends them when it is time to.
 func (a *Author) compete(slot protocol.Slot) {
-	changed, ok := a.epoch.At(slot)
+	_, ok := a.epoch.At(slot)
 	if _, phase := a.opts.Params.Epoch(slot); !ok || phase >= a.opts.Params.ContestLength {
 		return
 	}
@@ -43,7 +50,13 @@ func (a *Author) compete(slot protocol.Slot) {
 		return
 	}
 	a.prove(slot)
-	if slot < changed+sendAfter(a.opts.Params) {
+	a.send(slot)
+}
+
+// send sends the tickets that are ready, when it is time to.
+func (a *Author) send(slot protocol.Slot) {
+	changed, ok := a.epoch.At(slot)
+	if _, phase := a.opts.Params.Epoch(slot); !ok || phase >= a.opts.Params.ContestLength || slot < changed+sendAfter(a.opts.Params) {
 		return
 	}
 	ready := a.contest.ready
@@ -81,25 +94,43 @@ func (a *Author) makeTickets(of draw, after *safrole.State) {
 		ring[i] = after.Safrole.Pending[i].Bandersnatch
 		member[after.Safrole.Pending[i].Bandersnatch] = true
 	}
-	var prover *bandersnatch.RingProver // made by the first work of the queue that needs it
+	c := &a.contest
 	for _, k := range a.opts.Keys {
-		if !member[k.Bandersnatch.Public().Bytes()] {
-			continue
-		}
 		for attempt := range a.opts.Params.TicketAttempts {
-			a.opts.Loop.Go("prove", func() func() {
-				var err error
-				if prover == nil {
-					prover, err = a.opts.Setup.NewRingProver(ring, bandersnatch.ProverOptions{Random: a.opts.Random, Workers: 1})
-				}
-				var t *made
-				if err == nil {
-					t, err = makeTicket(prover, k, of, uint8(attempt))
-				}
-				return func() { a.keep(of, t, err) }
-			})
+			if member[k.Bandersnatch.Public().Bytes()] {
+				c.jobs = append(c.jobs, job{k, uint8(attempt)})
+			}
 		}
 	}
+	if len(c.jobs) == 0 {
+		return
+	}
+	a.opts.Loop.Go("prove", func() func() {
+		prover, err := a.opts.Setup.NewRingProver(ring, bandersnatch.ProverOptions{Random: a.opts.Random, Workers: 1})
+		return func() {
+			if err != nil {
+				a.log.Error("no tickets are made", "epoch", of.epoch, "error", err)
+				return
+			}
+			a.makeNext(of, prover)
+		}
+	})
+}
+
+// makeNext makes the next ticket, unless there is something new to be made, or nothing any more.
+func (a *Author) makeNext(of draw, prover *bandersnatch.RingProver) {
+	if a.stopped || of != a.contest.of || len(a.contest.jobs) == 0 {
+		return
+	}
+	next := a.contest.jobs[0]
+	a.contest.jobs = a.contest.jobs[1:]
+	a.opts.Loop.Go("prove", func() func() {
+		t, err := makeTicket(prover, next.key, of, next.attempt)
+		return func() {
+			a.keep(of, t, err)
+			a.makeNext(of, prover)
+		}
+	})
 }
 
 func makeTicket(prover *bandersnatch.RingProver, k *keys.Validator, of draw, attempt uint8) (*made, error) {
@@ -118,6 +149,6 @@ func (a *Author) keep(of draw, t *made, err error) {
 		a.log.Error("no ticket was made", "epoch", of.epoch, "error", err)
 	case of == a.contest.of:
 		a.contest.ready = append(a.contest.ready, t)
-		a.compete(a.opts.Slots.At(a.opts.Loop.Now()))
+		a.send(a.opts.Slots.At(a.opts.Loop.Now()))
 	}
 }

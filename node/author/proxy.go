@@ -192,7 +192,11 @@ func (x *Proxy) take(e jamnp.Exchange, m *jamnp.Ticket) {
 		}
 		x.sets(func(pending, _ state.Validators) {
 			if !x.self[proxyOf(id, pending).Ed25519] {
-				x.reject(e, blameTicket, ErrNotProxy)
+				if err := error(ErrNotProxy); x.opts.Pool.Certain() {
+					x.reject(e, blameTicket, err)
+				} else {
+					e.Reject(err)
+				}
 				return
 			}
 			e.Answer()

@@ -33,7 +33,7 @@ var development = bandersnatch.NewSetup(srs.Development())
 
 // world has some nodes that hear of each other's blocks at once.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	params  *protocol.Params
 	slots   loop.Slots
 	loop    *looptest.Loop
@@ -42,6 +42,7 @@ type world struct {
 	genesis *state.State
 	nodes   []*node
 	final   protocol.Slot // how many slots finality lags behind; 0: nothing is finalized
+	apart   bool          // the nodes do not hear of each other
 }
 
 // node is an author with some of the keys.
@@ -59,7 +60,7 @@ type node struct {
 	down   bool
 }
 
-func newWorld(t *testing.T, nodes int, set func(*Options)) *world {
+func newWorld(t testing.TB, nodes int, set func(*Options)) *world {
 	t.Helper()
 	p := protocol.Tiny()
 	w := &world{t: t, params: p, slots: loop.Slots{Era: loop.CommonEra, Duration: 6 * time.Second}}
@@ -149,7 +150,7 @@ func (n *node) authored(b *chain.Block) {
 	octets, err := n.store.Block(b.Hash)
 	n.must(err)
 	for _, other := range n.nodes {
-		if other != n && !other.down {
+		if other != n && !other.down && !n.apart {
 			other.chain.Import(bytes.Clone(octets), func(_ *chain.Block, err error) { n.must(err) })
 		}
 	}

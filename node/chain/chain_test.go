@@ -253,3 +253,84 @@ func TestOtherGenesis(t *testing.T) {
 		t.Errorf("%v, want %v", err, chain.ErrOtherChain)
 	}
 }
+
+// TestBounds gives more blocks than may wait: those of a later slot, and those that come faster than they are executed.
+func TestBounds(t *testing.T) {
+	w := newWorld(t)
+	_, octets := w.author(w.genesis.Header, 1, 0)
+	_, soon := w.author(w.genesis.Header, 1001, 0)
+	busy, future, good := 0, 0, 0
+	count := func(_ *chain.Block, err error) {
+		switch {
+		case errors.Is(err, chain.ErrBusy):
+			busy++
+		case errors.Is(err, chain.ErrFuture):
+			future++
+		case err == nil:
+			good++
+		default:
+			t.Error(err)
+		}
+	}
+	for range 100 {
+		w.chain.Import(soon, count)
+	}
+	w.loop.Run()
+	if future != 36 || good+busy != 0 {
+		t.Errorf("%d of 100 blocks of the next slot are refused", future)
+	}
+	for range 80_000 {
+		w.chain.Import(octets, count)
+	}
+	w.loop.Run()
+	if busy < 10_000 || busy+good != 80_000 {
+		t.Errorf("%d refused, %d taken", busy, good)
+	}
+	w.loop.Advance(7 * time.Second)
+	if good != 80_000-busy+64 || w.chain.Best().Hash == w.genesis.Header {
+		t.Errorf("%d are good", good)
+	}
+	for range 100 { // all that was taken is given back
+		if _, err := w.give(octets); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDeep goes back over many blocks that are not final, also after a restart, by a fork that is longer.
+func TestDeep(t *testing.T) {
+	w := newWorld(t)
+	root := w.genesis.Header
+	for slot := protocol.Slot(1); slot <= 100; slot++ {
+		root = w.grow(root, slot, 0).Hash
+	}
+	tip := w.chain.Best()
+	if tip.Height != 100 {
+		t.Fatalf("the best block has %d behind it", tip.Height)
+	}
+	var moves int
+	w.chain.Watch(chain.Events{Best: func(before, now *chain.Block) {
+		if moves++; w.chain.CommonAncestor(before, now).Hash != w.genesis.Header || before != tip {
+			t.Errorf("best moves from slot %d to %d", before.Slot, now.Slot)
+		}
+	}})
+	fork := w.genesis.Header
+	for i := range 101 {
+		fork = w.grow(fork, protocol.Slot(200+i), 0).Hash
+	}
+	if w.chain.Best().Hash != fork || moves != 1 {
+		t.Errorf("best is of slot %d after %d moves", w.chain.Best().Slot, moves)
+	}
+	if _, err := tip.State.Safrole(); err != nil {
+		t.Error(err)
+	}
+	w.reopen()
+	if w.chain.Best().Hash != fork || len(w.chain.Leaves()) != 2 {
+		t.Error("a restart changes the chain")
+	}
+	w.must(w.chain.Finalize(w.chain.Block(root)))
+	w.reopen()
+	if w.chain.Best().Hash != root || w.chain.Best().Height != 100 || len(w.chain.Leaves()) != 1 {
+		t.Errorf("after finality best is %+v", w.chain.Best())
+	}
+}

@@ -19,6 +19,7 @@ const importQueue = "import"
 
 const (
 	maxQueued   = 256 << 20 // octets of blocks that were given and are not settled
+	arrivalCost = 4 << 10   // octets that a block counts for besides its own
 	maxHeld     = 64        // blocks whose slot has not begun
 	defaultLead = 2
 )
@@ -36,6 +37,7 @@ type arrival struct {
 	header *block.Header
 	done   []func(*Block, error)
 	rivals []*arrival // that say they are the same block, but have other octets
+	cost   int        // octets it counts for, with all that are the same
 }
 
 // settle tells whoever waits.
@@ -55,7 +57,9 @@ func (c *Chain) Import(octets []byte, done func(*Block, error)) {
 	if done == nil {
 		done = func(*Block, error) {}
 	}
-	a := &arrival{octets: octets, header: new(block.Header), done: []func(*Block, error){done}}
+	a := &arrival{
+		octets: octets, header: new(block.Header), done: []func(*Block, error){done}, cost: len(octets) + arrivalCost,
+	}
 	d := codec.NewDecoder(octets)
 	a.header.DecodeFrom(&d, c.opts.Params)
 	if err := d.Err(); err != nil {
@@ -63,15 +67,15 @@ func (c *Chain) Import(octets []byte, done func(*Block, error)) {
 		return
 	}
 	a.hash = blake2b.Sum256(octets[:len(octets)-len(d.Rest())])
-	if c.queued+len(octets) > maxQueued {
+	if c.queued+a.cost > maxQueued {
 		c.opts.Loop.Post(func() { done(nil, ErrBusy) })
 		return
 	}
-	c.queued += len(octets)
+	c.queued += a.cost
 	c.opts.Loop.Post(func() { c.admit(a) })
 }
 
-// admit sends a block on its way, or says why not. Its octets are counted already.
+// admit sends a block on its way, or says why not. Its cost is counted already.
 func (c *Chain) admit(a *arrival) {
 	if b := c.blocks[a.hash]; b != nil {
 		c.leave(a, b, nil)
@@ -80,7 +84,7 @@ func (c *Chain) admit(a *arrival) {
 	if first := c.arrivals[a.hash]; first != nil {
 		if bytes.Equal(first.octets, a.octets) {
 			first.done = append(first.done, a.done...)
-			c.queued -= len(a.octets)
+			first.cost += a.cost
 		} else {
 			first.rivals = append(first.rivals, a)
 		}
@@ -237,6 +241,6 @@ func (c *Chain) refuse(a *arrival, err error) {
 
 // leave settles an arrival, which takes no more place.
 func (c *Chain) leave(a *arrival, b *Block, err error) {
-	c.queued -= len(a.octets)
+	c.queued -= a.cost
 	a.settle(b, err)
 }

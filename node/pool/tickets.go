@@ -98,8 +98,11 @@ func (p *Pool) checkTickets() {
 		return func() {
 			p.tickets.running = false
 			for i, e := range batch {
-				if errs[i] == nil {
+				switch {
+				case errs[i] == nil:
 					errs[i] = p.keepTicket(e, contest)
+				case !p.Certain():
+					errs[i] = fmt.Errorf("%w: %s", ErrStale, errs[i].Error()) // the sender may be on another fork
 				}
 				e.done(e.id, errs[i])
 			}
@@ -143,6 +146,13 @@ func Contest(p *protocol.Params, best *state.State, now protocol.Slot, v *claim.
 	}
 	contest, _, err := safrole.Ahead(p, best, now, disputes.Offenders, v.RingRoot)
 	return contest, err
+}
+
+// Certain says whether what tickets are checked against cannot change any more: a block of this epoch is final.
+func (p *Pool) Certain() bool {
+	now, _ := p.opts.Params.Epoch(p.now())
+	final, _ := p.opts.Params.Epoch(p.opts.Chain.Finalized().Slot)
+	return final >= now
 }
 
 func (p *Pool) keepTicket(e *entry, contest *safrole.State) error {
