@@ -63,7 +63,7 @@ func (l *armLowerer) branchTo(t test, target uint32) {
 	at := l.labels[target]
 	switch rel := int(at) - l.a.Len(); {
 	case at <= alignHead:
-		l.fixups = append(l.fixups, fixup{uint32(l.a.Len()), target})
+		l.fixups = append(l.fixups, fixup{uint32(l.a.Len()), target, 0})
 		l.emit(t, 0)
 	case rel >= -arm64.Reach:
 		l.emit(t, rel)

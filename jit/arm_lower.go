@@ -45,6 +45,8 @@ func (l *armLowerer) common() *pass { return &l.pass }
 
 func (l *armLowerer) code() []byte { return l.a.Bytes() }
 
+func (l *armLowerer) paysAhead() []uint16 { return nil }
+
 func (l *armLowerer) begin() {
 	l.a.Reset()
 	l.far, l.farTo = l.far[:0], l.farTo[:0]
@@ -128,7 +130,7 @@ func (l *armLowerer) callStub(at int) { l.a.Call(at - l.a.Len()) }
 
 // interpretIf leaves the code if the test holds.
 func (l *armLowerer) interpretIf(t test) {
-	l.slow = append(l.slow, slowPath{uint32(l.a.Len()), uint32(l.i), l.pending})
+	l.slow = append(l.slow, slowPath{uint32(l.a.Len()), uint32(l.i), l.pending, 0})
 	l.emit(t, 0)
 }
 

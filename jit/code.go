@@ -16,6 +16,7 @@ type code struct {
 	program  *pvm.Program
 	labels   []uint32 // by instruction: where its block begins in the code, or 0
 	sites    []site   // by place in the code
+	extra    []uint16 // by block: what it pays for others, where the processor's lowering does that
 	gasStubs []stubs
 	native   *exec.Code
 	size     int // octets of native
@@ -84,11 +85,16 @@ func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
 	}
 }
 
-// unpaid finds the block by where the call of its out-of-gas stub returns to.
+// unpaid finds the block by where the call of its out-of-gas stub returns to. Its cost is what it tried to pay.
 func (c *code) unpaid(at uint32) pvm.Block {
 	n, _ := slices.BinarySearchFunc(c.gasStubs, at, func(s stubs, at uint32) int { return cmp.Compare(s.at, at) })
 	run := c.gasStubs[n-1]
-	return c.program.Blocks[run.block+(at-run.at)/stubSize-1]
+	i := run.block + (at-run.at)/stubSize - 1
+	b := c.program.Blocks[i]
+	if c.extra != nil {
+		b.Cost += uint32(c.extra[i])
+	}
+	return b
 }
 
 // site finds what is noted of a place in the code.

@@ -13,10 +13,11 @@ import (
 // pass is what is kept of a program while it is lowered, for whatever processor. Positions are octets from the start of
 // the code.
 type pass struct {
-	insts []pvm.Inst
-	i     int // the instruction being lowered
-	end   int // where its block ends
-	most  int // octets that the code may have
+	insts  []pvm.Inst
+	blocks []pvm.Block
+	i      int // the instruction being lowered
+	end    int // where its block ends
+	most   int // octets that the code may have
 
 	labels   []uint32 // by instruction: where its block begins, or alignHead, or 0
 	fixups   []fixup
@@ -34,6 +35,7 @@ type assembler interface {
 	begin()                          // forgets the last program and writes the ways out
 	block(b pvm.Block)               // lowers the instructions from pass.i to pass.end
 	finish()                         // completes the jumps
+	paysAhead() []uint16             // by block, what it pays for others; or nil
 	gasStubs() []stubs               // ends the code with the ways out of blocks that cannot be paid
 	code() []byte                    // what was written
 	link(code []byte, at, to uint32) // makes what pass.tables says lead to the table, which is at to; at is the address of the code
@@ -42,14 +44,15 @@ type assembler interface {
 // alignHead marks in labels, before the code exists, what backward branches lead to.
 const alignHead = 1
 
-// fixup is a forward jump, to be completed when the place of its target is known.
-type fixup struct{ at, target uint32 }
+// fixup is a forward jump, to be completed when the place of its target is known; skip is how far behind that it leads.
+type fixup struct{ at, target, skip uint32 }
 
 // slowPath is a jump out of line to where the interpreter takes over.
 type slowPath struct {
 	at      uint32 // of the jump
 	inst    uint32
 	pending uint16
+	ahead   uint16
 }
 
 // site says which instruction a place in the code belongs to: the start of each access to guest memory, and what
@@ -91,21 +94,27 @@ var goesBack = func() (t [256]bool) {
 
 // reset readies the pass for another program.
 func (s *pass) reset(p *pvm.Program, most int) {
-	s.insts, s.most = p.Insts, most
-	s.labels = make([]uint32, len(p.Insts)) // goes to the result
+	s.insts, s.blocks, s.most = p.Insts, p.Blocks, most
+	s.labels = slices.Grow(s.labels[:0], len(p.Insts))[:len(p.Insts)]
+	clear(s.labels)
 	s.fixups, s.slow, s.sites = s.fixups[:0], s.slow[:0], s.sites[:0]
 	s.gasJumps, s.tables = s.gasJumps[:0], s.tables[:0]
 	s.jumps = uint32(len(p.JumpTable))
 	s.gaps = slices.Contains(p.JumpTable, pvm.NoTarget)
 	for i := range p.Blocks { // only the last instruction of a block goes anywhere
-		last := len(p.Insts) - 1
-		if i+1 < len(p.Blocks) {
-			last = int(p.Blocks[i+1].First) - 1
-		}
+		last := s.blockEnd(i) - 1
 		if in := &p.Insts[last]; goesBack[in.Op] && in.Y <= uint32(last) {
 			s.labels[in.Y] = alignHead
 		}
 	}
+}
+
+// blockEnd is the instruction after block i.
+func (s *pass) blockEnd(i int) int {
+	if i+1 < len(s.blocks) {
+		return int(s.blocks[i+1].First)
+	}
+	return len(s.insts)
 }
 
 // lower writes the code of a whole program.
@@ -118,10 +127,7 @@ func lower(a assembler, p *pvm.Program) error {
 	s.reset(p, most)
 	a.begin()
 	for i, b := range p.Blocks {
-		s.i, s.end = int(b.First), len(p.Insts)
-		if i+1 < len(p.Blocks) {
-			s.end = int(p.Blocks[i+1].First)
-		}
+		s.i, s.end = int(b.First), s.blockEnd(i)
 		a.block(b)
 		if n := len(a.code()); n > most {
 			return fmt.Errorf("%w: %d octets for %d of guest code and more to come", errTooLarge, n, p.PC(uint32(s.i-1)))
@@ -142,8 +148,8 @@ func (s *pass) next(n int) (*pvm.Inst, bool) {
 // publish makes the code executable, with the jump table behind it.
 func publish(a assembler, p *pvm.Program) (*code, error) {
 	s := a.common()
-	c := &code{program: p, labels: s.labels, gasStubs: a.gasStubs()}
-	c.sites = slices.Clone(s.sites)
+	c := &code{program: p, labels: slices.Clone(s.labels), gasStubs: a.gasStubs()}
+	c.sites, c.extra = slices.Clone(s.sites), slices.Clone(a.paysAhead())
 	text := a.code()
 	table := (len(text) + 63) &^ 63
 	native, err := exec.Publish(table+8*len(p.JumpTable), func(dst []byte, base uint32) {

@@ -32,7 +32,7 @@ type Engine struct {
 	fallback pvm.Engine
 	cache    cache
 	spaces   spaces
-	lowerers sync.Pool
+	lowerers lowerers
 	names    *perfMap // nil if nobody wants them
 }
 
@@ -48,7 +48,7 @@ func New(fallback pvm.Engine, o Options) (*Engine, error) {
 	if o.PerfMap != nil {
 		e.names = &perfMap{w: o.PerfMap}
 	}
-	e.lowerers.New = func() any { return newAssembler(o.Sabotage) }
+	e.lowerers.sabotage = o.Sabotage
 	return e, nil
 }
 
@@ -73,8 +73,8 @@ func (e *Engine) Compile(p *pvm.Program) (pvm.Code, error) {
 
 // recompile makes machine code of a program.
 func (e *Engine) recompile(p *pvm.Program) (*code, error) {
-	a := e.lowerers.Get().(assembler)
-	defer e.lowerers.Put(a)
+	a := e.lowerers.get()
+	defer e.lowerers.put(a)
 	if err := lower(a, p); err != nil {
 		return nil, err
 	}
@@ -82,7 +82,6 @@ func (e *Engine) recompile(p *pvm.Program) (*code, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.common().labels, a.common().insts = nil, nil
 	c.fallback = newFallback(e.fallback, p)
 	if e.names != nil {
 		if err := e.names.add(c); err != nil {
@@ -91,6 +90,40 @@ func (e *Engine) recompile(p *pvm.Program) (*code, error) {
 	}
 	runtime.AddCleanup(c, func(native *exec.Code) { native.Free() }, c.native)
 	return c, nil
+}
+
+// Bounds on assemblers that wait for the next program.
+const (
+	maxLowerers   = 2
+	maxIdleOutput = 8 << 20 // octets of machine code that one has room for
+)
+
+// lowerers keeps assemblers with the room that they have grown: to come by it again would take as long as to lower a large
+// program. A sync.Pool would lose them to the garbage collector, since programs do not come often.
+type lowerers struct {
+	mu       sync.Mutex
+	idle     []assembler
+	sabotage int
+}
+
+func (s *lowerers) get() assembler {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.idle); n > 0 {
+		a := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		return a
+	}
+	return newAssembler(s.sabotage)
+}
+
+func (s *lowerers) put(a assembler) {
+	a.common().insts, a.common().blocks = nil, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.idle) < maxLowerers && cap(a.code()) <= maxIdleOutput {
+		s.idle = append(s.idle, a)
+	}
 }
 
 // NewMemory implements pvm.Engine.

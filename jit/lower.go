@@ -32,9 +32,14 @@ type lowerer struct {
 
 	start int // where the code of this instruction begins
 
-	loops []loop // that are not finished yet
-	ahead uint16 // see site
-	half  bool   // the first of two rounds is being lowered: its branch leaves the loop
+	loops   []loop   // that are not finished yet
+	extra   []uint16 // by block: what it pays for others, see plan
+	latches []latch  // for plan
+	around  []uint32 // for plan
+	heads   []uint32 // by instruction, where a block begins: what it pays
+	ahead   uint16   // see site
+	skip    uint32   // how much of the block that is gone to is done already: its payment, or nothing
+	half    bool     // the first of two rounds is being lowered: its branch leaves the loop
 
 	// What the flags say, as long as the code ends where it did: flagsCond holds if flagsReg is 0.
 	flagsAt   int
@@ -57,7 +62,8 @@ func (l *lowerer) code() []byte { return l.a.Bytes() }
 
 func (l *lowerer) begin() {
 	l.a.Reset()
-	l.loops = l.loops[:0]
+	l.loops, l.skip, l.ahead = l.loops[:0], 0, 0
+	l.plan()
 	l.stub(kindStep)
 	l.a.AlignTo(stubGas, stubGas)
 	l.stub(kindGas)
@@ -76,7 +82,7 @@ func (l *lowerer) stub(kind int32) {
 // block writes the code of a block, which begins with paying for all of it.
 func (l *lowerer) block(b pvm.Block) {
 	l.a.Reserve(maxLowered)
-	if l.short(b) {
+	if l.short(b, l.end) {
 		l.twice(b)
 		return
 	}
@@ -84,11 +90,18 @@ func (l *lowerer) block(b pvm.Block) {
 		l.a.AlignTo(loopAlignment, loopAlignment)
 	}
 	l.labels[b.First] = uint32(l.a.Len())
-	l.a.Pay(gasReg, int32(b.Cost))
+	l.ahead = l.extra[len(l.gasJumps)]
+	if l.ahead > 0 {
+		l.skip = payment(l.heads[l.insts[l.end-1].Y])
+	}
+	l.a.Pay(gasReg, int32(b.Cost+uint32(l.ahead)))
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))
 	l.pending, l.canonical, l.flagsAt = 0, 0, -1
 	l.body()
+	l.ahead, l.skip = 0, 0
 }
+
+func (l *lowerer) paysAhead() []uint16 { return l.extra }
 
 // body lowers the instructions of a block that is paid for.
 func (l *lowerer) body() {
@@ -120,10 +133,10 @@ func (l *lowerer) finish() {
 		l.a.Reserve(amd64.MaxInst)
 		l.patch(s.at, l.a.Len())
 		l.callStub(stubStep)
-		l.sites = append(l.sites, site{uint32(l.a.Len()), s.inst, s.pending, 0})
+		l.sites = append(l.sites, site{uint32(l.a.Len()), s.inst, s.pending, s.ahead})
 	}
 	for _, f := range l.fixups {
-		l.patch(f.at, int(l.labels[f.target]))
+		l.patch(f.at, int(l.labels[f.target]+f.skip))
 	}
 }
 
@@ -200,7 +213,7 @@ func (l *lowerer) interpret() {
 // interpretIf leaves the code if c holds.
 func (l *lowerer) interpretIf(c amd64.Cond) {
 	l.a.Jcc32(c, 0)
-	l.slow = append(l.slow, slowPath{uint32(l.a.Len() - 4), uint32(l.i), l.pending})
+	l.slow = append(l.slow, slowPath{uint32(l.a.Len() - 4), uint32(l.i), l.pending, l.ahead})
 }
 
 func (l *lowerer) callStub(at int) { l.a.Call32(int32(at - l.a.Len() - 5)) }

@@ -51,9 +51,9 @@ func (l *lowerer) jump(target uint32) {
 	case at <= alignHead && int(target) == l.i+1: // falls through
 	case at <= alignHead:
 		l.a.Jmp32(0)
-		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target})
+		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target, l.skip})
 	default:
-		if rel := int(at) - l.a.Len() - 2; rel >= -128 {
+		if rel := int(at+l.skip) - l.a.Len() - 2; rel >= -128 {
 			l.a.Jmp8(int8(rel))
 		} else {
 			l.a.Jmp32(int32(rel - 3))
@@ -75,13 +75,16 @@ func (l *lowerer) branch(c amd64.Cond, target uint32) {
 	at := l.labels[target]
 	if at <= alignHead {
 		l.a.Jcc32(c, 0)
-		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target})
+		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target, 0})
 		return
 	}
-	if rel := int(at) - l.a.Len() - 2; rel >= -128 {
+	if rel := int(at+l.skip) - l.a.Len() - 2; rel >= -128 {
 		l.a.Jcc8(c, int8(rel))
 	} else {
 		l.a.Jcc32(c, int32(rel-4))
+	}
+	if l.skip > 0 { // it does not go where it has paid for
+		l.a.RegImm(amd64.Add64, gasReg, int32(l.ahead))
 	}
 }
 

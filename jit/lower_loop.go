@@ -19,13 +19,13 @@ type loop struct {
 	leaves uint32 // displacement of the jump out of the first round
 }
 
-// short reports whether the block is such a loop.
-func (l *lowerer) short(b pvm.Block) bool {
-	last := &l.insts[l.end-1]
-	if last.Y != b.First || pvm.Ops[last.Op].Flags&pvm.Branches == 0 || l.end-int(b.First) > maxShort {
+// short reports whether the block, which ends before instruction end, is such a loop.
+func (l *lowerer) short(b pvm.Block, end int) bool {
+	last := &l.insts[end-1]
+	if last.Y != b.First || pvm.Ops[last.Op].Flags&pvm.Branches == 0 || end-int(b.First) > maxShort {
 		return false
 	}
-	for i := int(b.First); i < l.end; i++ {
+	for i := int(b.First); i < end; i++ {
 		if l.insts[i].Op == pvm.Sbrk { // would leave the code in the middle
 			return false
 		}
