@@ -211,3 +211,41 @@ func BenchmarkSpecify(b *testing.B) {
 		})
 	}
 }
+
+// FuzzVerify hands over shards as a hostile assurer would: true ones with octets changed must not verify.
+func FuzzVerify(f *testing.F) {
+	p := protocol.Tiny()
+	rng := rand.New(rand.NewPCG(3, 4))
+	c := newCoder(f, p)
+	const exports = 3
+	a := specify(f, c, random(rng, 100), randomSegments(rng, p, exports))
+	own := a.Shards(4)
+	flat := func(nodes [][]byte) (b []byte) {
+		for _, node := range nodes {
+			b = append(append(b, byte(len(node)>>8), byte(len(node))), node...)
+		}
+		return b
+	}
+	f.Add(4, 1, own.Segments[1], flat(own.SegmentJustifications([]int{1})[0]))
+	f.Add(4, 0, own.Bundle, flat(own.BundleJustification()))
+	f.Add(4, 0, own.Bundle, flat(own.Justification))
+	f.Fuzz(func(t *testing.T, index, segment int, shard, octets []byte) {
+		var nodes [][]byte
+		for len(octets) >= 2 {
+			n := min(int(octets[0])<<8|int(octets[1]), len(octets)-2)
+			nodes, octets = append(nodes, octets[2:2+n]), octets[2+n:]
+		}
+		root := a.Spec.ErasureRoot
+		if VerifySegmentShard(root, index, p.Validators, shard, segment, exports, nodes) &&
+			!bytes.Equal(shard, a.Shards(index).Segments[segment]) {
+			t.Fatal("a false shard of a segment verifies")
+		}
+		if VerifyBundleShard(root, index, p.Validators, shard, nodes) && !bytes.Equal(shard, a.Shards(index).Bundle) {
+			t.Fatal("a false shard of the bundle verifies")
+		}
+		s := Shards{Index: index, Bundle: shard, Segments: own.Segments, Justification: nodes}
+		if s.Verify(root, p.Validators) && !bytes.Equal(shard, a.Shards(index).Bundle) {
+			t.Fatal("a false shard verifies")
+		}
+	})
+}
