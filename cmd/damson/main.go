@@ -31,7 +31,7 @@ Try "damson import": it imports a small chain that comes with the program and ch
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
+	cmd.AddCommand(testnetCommand(), importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
 		keysCommand(), specCommand(), versionCommand())
 	return cmd
 }

@@ -30,8 +30,8 @@ func (s Slots) Start(slot protocol.Slot) time.Time {
 
 // Scale gives how long a delay of the protocol lasts here, which is stated for slots of six seconds.
 func (s Slots) Scale(delay time.Duration) time.Duration {
-	return time.Duration(float64(delay) * float64(s.Duration) / float64(protocolSlot))
+	return time.Duration(float64(delay) * float64(s.Duration) / float64(ProtocolSlot))
 }
 
-// protocolSlot is P, how long a slot lasts. GP sec:epochsandslots.
-const protocolSlot = 6 * time.Second
+// ProtocolSlot is P, how long a slot lasts. GP sec:epochsandslots.
+const ProtocolSlot = 6 * time.Second
