@@ -47,12 +47,12 @@ func (n *Network) Blame(id jamnp.PeerID, points int, reason error) {
 		n.scores[id] = s
 	}
 	s.points, s.at = s.now(now)+float64(points), now
-	n.Log.Debug("peer blamed", logPeer(id), logReason(reason), "points", points, "score", int(s.points))
+	n.o.Log.Debug("peer blamed", logPeer(id), logReason(reason), "points", points, "score", int(s.points))
 	if s.points < tooMuch {
 		return
 	}
 	s.points, s.until = 0, now.Add(refusedFor)
-	n.Log.Warn("peer dropped", logPeer(id), logReason(reason), "refused_for", refusedFor)
+	n.o.Log.Warn("peer dropped", logPeer(id), logReason(reason), "refused_for", refusedFor)
 	if c := n.peers[id]; c != nil {
 		n.leave(c, codeMisbehaved, fmt.Errorf("%w: %w", ErrRefused, reason))
 	}

@@ -119,7 +119,7 @@ func (n *Network) listenTLS() *tls.Config {
 func (n *Network) dialTLS(expected jamnp.PeerID) *tls.Config {
 	config := n.tls()
 	config.NextProtos = []string{n.names.node}
-	if n.AsBuilder {
+	if n.o.AsBuilder {
 		config.NextProtos = []string{n.names.builder}
 	}
 	config.VerifyConnection = func(s tls.ConnectionState) error {
@@ -143,6 +143,6 @@ func (n *Network) identifyOther(s tls.ConnectionState) (jamnp.PeerID, error) {
 // refused logs why a handshake failed. Strangers must not fill the disk with it.
 func (n *Network) refused(from fmt.Stringer, why error) {
 	if n.loud.allow() {
-		n.Log.LogAttrs(context.Background(), levelRefused, "handshake refused", logAddress(from), logReason(why))
+		n.o.Log.LogAttrs(context.Background(), levelRefused, "handshake refused", logAddress(from), logReason(why))
 	}
 }

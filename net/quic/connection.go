@@ -102,7 +102,7 @@ func (n *Network) arrive(conn *quicgo.Conn) {
 		<-n.arriving
 		return
 	}
-	n.Loop.Post(func() {
+	n.o.Loop.Post(func() {
 		<-n.arriving
 		n.settle(conn, jamnp.Peer{
 			ID: id, Address: addressOf(conn.RemoteAddr()), Builder: state.TLS.NegotiatedProtocol == n.names.builder,
@@ -123,7 +123,7 @@ func (c *connection) close(code quicgo.ApplicationErrorCode, why string) {
 func (n *Network) settle(conn *quicgo.Conn, peer jamnp.Peer) bool {
 	code, why := n.judge(peer)
 	if why != nil {
-		n.Log.Debug("connection refused", logPeer(peer.ID), logAddress(conn.RemoteAddr()), logReason(why))
+		n.o.Log.Debug("connection refused", logPeer(peer.ID), logAddress(conn.RemoteAddr()), logReason(why))
 		if !n.closed {
 			n.tasks.Go(func() { closeConn(conn, code, why.Error()) })
 		}
@@ -134,21 +134,21 @@ func (n *Network) settle(conn *quicgo.Conn, peer jamnp.Peer) bool {
 	}
 	now := time.Now()
 	c := &connection{
-		Peer: peer, net: n, quic: conn, memory: budget{limit: n.PeerMemory}, since: now, used: now, up: map[jamnp.Kind]*persistent{},
+		Peer: peer, net: n, quic: conn, memory: budget{limit: n.o.PeerMemory}, since: now, used: now, up: map[jamnp.Kind]*persistent{},
 	}
 	n.peers[peer.ID] = c
 	if t := n.targets[peer.ID]; t != nil && (peer.Initiator || jamnp.PreferredInitiator(n.self, peer.ID) != n.self) {
 		t.stop()
 	}
-	n.Log.Debug("connected", logPeer(peer.ID), logAddress(conn.RemoteAddr()))
-	n.tell(func() { n.Handler.Connected(peer) })
+	n.o.Log.Debug("connected", logPeer(peer.ID), logAddress(conn.RemoteAddr()))
+	n.tell(func() { n.o.Handler.Connected(peer) })
 	n.tasks.Go(c.accept)
 	return true
 }
 
 // tell has the handler hear of something later: it may be what called us.
 func (n *Network) tell(do func()) {
-	n.Loop.Post(func() {
+	n.o.Loop.Post(func() {
 		if !n.closed {
 			do()
 		}
@@ -185,7 +185,7 @@ func (n *Network) room(builder bool) bool {
 		if _, asked := n.targets[id]; asked || c.Initiator {
 			continue
 		}
-		if c.Builder && builders < n.BuilderSlots {
+		if c.Builder && builders < n.o.BuilderSlots {
 			builders++
 		} else {
 			others++
@@ -194,7 +194,7 @@ func (n *Network) room(builder bool) bool {
 			unused = c
 		}
 	}
-	if others < n.MaxPeers || builder && builders < n.BuilderSlots {
+	if others < n.o.MaxPeers || builder && builders < n.o.BuilderSlots {
 		return true
 	}
 	if unused == nil {
@@ -228,7 +228,7 @@ func (c *connection) accept() {
 			if cause := context.Cause(c.quic.Context()); cause != nil {
 				err = cause
 			}
-			c.net.Loop.Post(func() { c.lost(err) })
+			c.net.o.Loop.Post(func() { c.lost(err) })
 			return
 		}
 		c.net.tasks.Go(func() { c.arrived(stream) })
@@ -237,12 +237,12 @@ func (c *connection) accept() {
 
 // arrived learns the kind of a stream, and gives it to who handles it.
 func (c *connection) arrived(s *quicgo.Stream) {
-	if int(c.net.streams.Add(1)) > c.net.AllStreams {
+	if int(c.net.streams.Add(1)) > c.net.o.AllStreams {
 		c.end(s, streamBusy)
 		return
 	}
 	var kind [1]byte
-	err := s.SetReadDeadline(time.Now().Add(c.net.Stall))
+	err := s.SetReadDeadline(time.Now().Add(c.net.o.Stall))
 	if err == nil {
 		_, err = io.ReadFull(s, kind[:])
 	}
@@ -255,7 +255,7 @@ func (c *connection) arrived(s *quicgo.Stream) {
 		c.arrivedPersistent(s, k)
 		return
 	}
-	c.net.Loop.Post(func() { c.serve(s, k) })
+	c.net.o.Loop.Post(func() { c.serve(s, k) })
 }
 
 // end gives up a stream that the peer opened.
@@ -297,9 +297,9 @@ func (c *connection) lost(why error) {
 	if n.peers[c.ID] == c {
 		delete(n.peers, c.ID)
 	}
-	n.Log.Debug("disconnected", logPeer(c.ID), logAddress(c.quic.RemoteAddr()), logReason(why))
+	n.o.Log.Debug("disconnected", logPeer(c.ID), logAddress(c.quic.RemoteAddr()), logReason(why))
 	why = translate(why)
-	n.tell(func() { n.Handler.Disconnected(c.ID, why) })
+	n.tell(func() { n.o.Handler.Disconnected(c.ID, why) })
 	if t := n.targets[c.ID]; t != nil && n.peers[c.ID] == nil {
 		if time.Since(c.since) > settledAfter {
 			t.failures = 0

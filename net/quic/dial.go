@@ -76,10 +76,10 @@ func (n *Network) await(t *target) {
 	}
 	var wait time.Duration
 	if t.failures > 0 {
-		wait = min(n.Redial<<min(t.failures-1, 16), maxRedial)
+		wait = min(n.o.Redial<<min(t.failures-1, 16), maxRedial)
 	}
-	if !n.Eager && jamnp.PreferredInitiator(n.self, t.id) != n.self {
-		wait += n.Patience
+	if !n.o.Eager && jamnp.PreferredInitiator(n.self, t.id) != n.self {
+		wait += n.o.Patience
 	}
 	wait = time.Duration(float64(wait) * (0.75 + 0.5*rand.Float64())) // so that peers do not come all at once
 	if t.next != nil {
@@ -102,7 +102,7 @@ func (n *Network) dial(t *target) {
 	address := t.address
 	n.tasks.Go(func() {
 		conn, err := n.reach(ctx, t.id, address)
-		n.Loop.Post(func() {
+		n.o.Loop.Post(func() {
 			current := ctx.Err() == nil
 			cancel()
 			n.reached(t, conn, err, current)
@@ -122,12 +122,12 @@ func (n *Network) reached(t *target, conn *quicgo.Conn, err error, current bool)
 		return
 	}
 	if err == nil {
-		taken := n.settle(conn, jamnp.Peer{ID: t.id, Address: addressOf(conn.RemoteAddr()), Initiator: true, Builder: n.AsBuilder})
+		taken := n.settle(conn, jamnp.Peer{ID: t.id, Address: addressOf(conn.RemoteAddr()), Initiator: true, Builder: n.o.AsBuilder})
 		if taken || n.peers[t.id] != nil {
 			return
 		}
 	} else if current {
-		n.Log.Debug("no connection", logPeer(t.id), logAddress(t.address), logReason(err))
+		n.o.Log.Debug("no connection", logPeer(t.id), logAddress(t.address), logReason(err))
 	}
 	if current && !n.closed {
 		t.failures++

@@ -43,7 +43,7 @@ func (c *connection) serve(s *quicgo.Stream, kind jamnp.Kind) {
 	}
 	c.serving++
 	c.used = time.Now()
-	c.net.Handler.Serve(&exchange{c: c, stream: s, kind: kind})
+	c.net.o.Handler.Serve(&exchange{c: c, stream: s, kind: kind})
 }
 
 func (x *exchange) Peer() jamnp.PeerID { return x.c.ID }
@@ -53,7 +53,7 @@ func (x *exchange) Kind() jamnp.Kind   { return x.kind }
 func (x *exchange) Next(limit int, then func(message []byte, err error)) {
 	c := x.c
 	if x.reading || x.ended || c.net.closed {
-		c.net.Loop.Post(func() { then(nil, errTwice) })
+		c.net.o.Loop.Post(func() { then(nil, errTwice) })
 		return
 	}
 	x.reading = true
@@ -61,7 +61,7 @@ func (x *exchange) Next(limit int, then func(message []byte, err error)) {
 		r := reader{c: c, stream: x.stream}
 		message, err := r.next(limit)
 		err = translate(err)
-		c.net.Loop.Post(func() {
+		c.net.o.Loop.Post(func() {
 			x.reading = false
 			x.read = errors.Is(err, io.EOF)
 			then(message, err)
@@ -94,7 +94,7 @@ func (x *exchange) Answer(messages ...[]byte) {
 	c.net.tasks.Go(func() {
 		err := x.write(octets)
 		c.give(int64(len(octets)))
-		c.net.Loop.Post(func() {
+		c.net.o.Loop.Post(func() {
 			x.finish(err)
 			c.blameFor(x.kind, err)
 		})
@@ -151,7 +151,7 @@ func (x *exchange) Reject(reason error) {
 }
 
 func (x *exchange) reset(code quicgo.StreamErrorCode, why error) {
-	x.c.net.Log.Debug("stream rejected", logPeer(x.c.ID), logReason(why), "kind", uint8(x.kind))
+	x.c.net.o.Log.Debug("stream rejected", logPeer(x.c.ID), logReason(why), "kind", uint8(x.kind))
 	x.stream.CancelRead(code)
 	x.stream.CancelWrite(code)
 	x.done()

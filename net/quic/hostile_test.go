@@ -258,7 +258,11 @@ func TestHostileRequests(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			h := start(t, 1, func(_ *node, o *Options) { o.Stall = 150 * time.Millisecond })
+			h := start(t, 1, func(_ *node, o *Options) {
+				if errors.Is(tc.why, jamnp.ErrTimeout) {
+					o.Stall = 300 * time.Millisecond
+				}
+			})
 			heard := make(chan error, 1)
 			h.loop.call(func() {
 				h.serve = func(x jamnp.Exchange) {
@@ -288,7 +292,7 @@ func TestHostileRequests(t *testing.T) {
 				if !errors.Is(err, tc.why) {
 					t.Fatal(err)
 				}
-			case <-time.After(3 * time.Second):
+			case <-time.After(10 * time.Second):
 				t.Fatal("not found")
 			}
 			if _, err := s.Read(make([]byte, 1)); err == nil {
@@ -331,7 +335,11 @@ func TestHostileAnswers(t *testing.T) {
 					}
 				}
 			}()
-			if _, err := h.ask(f.id(), 128, 1000, 300*time.Millisecond, []byte("?")); !errors.Is(err, tc.why) {
+			patience := 20 * time.Second
+			if errors.Is(tc.why, jamnp.ErrTimeout) {
+				patience = 100 * time.Millisecond
+			}
+			if _, err := h.ask(f.id(), 128, 1000, patience, []byte("?")); !errors.Is(err, tc.why) {
 				t.Fatal(err)
 			}
 			h.awaitNothingHeld(t)
@@ -347,7 +355,9 @@ func TestManyStreams(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, 1, func(_ *node, o *Options) {
-				o.Stall = 30 * time.Millisecond
+				if name != "FIN" {
+					o.Stall = 30 * time.Millisecond
+				}
 				o.Log = slog.New(slog.DiscardHandler)
 			})
 			var seen int64 // at once
@@ -522,7 +532,7 @@ func TestPersistentFraming(t *testing.T) {
 		"4 GiB": {0, 0xff, 0xff, 0xff, 0xff}, "cut": {0, 9, 0, 0, 0, 1}, "slow": {0, 9, 0, 0, 0, 2}, "later": {0, 0, 0, 0, 0, 5, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, f := start(t, 1, func(_ *node, o *Options) { o.Stall = 100 * time.Millisecond }), newForeign(t, 2)
+			h, f := start(t, 1, func(_ *node, o *Options) { o.Stall = 500 * time.Millisecond }), newForeign(t, 2)
 			s := stream(t, visit(t, f, h), octets...)
 			if name == "cut" {
 				_ = s.Close()
@@ -570,7 +580,7 @@ func TestStalled(t *testing.T) {
 
 // TestStalledSlowly: the same with few messages, by time.
 func TestStalledSlowly(t *testing.T) {
-	h, f := start(t, 1, func(_ *node, o *Options) { o.Stall = 50 * time.Millisecond }), newForeign(t, 2)
+	h, f := start(t, 1, func(_ *node, o *Options) { o.Stall = 500 * time.Millisecond }), newForeign(t, 2)
 	f.config.InitialStreamReceiveWindow = 1000
 	conn := visit(t, f, h)
 	stream(t, conn, 0, 0, 0, 0, 0)

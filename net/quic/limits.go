@@ -102,7 +102,7 @@ const paceStep = 64 << 10
 
 // allowance is how long so many octets may take.
 func (n *Network) allowance(octets int64) time.Duration {
-	return n.Stall + time.Duration(float64(n.Stall)*float64(octets)/pace)
+	return n.o.Stall + time.Duration(float64(n.o.Stall)*float64(octets)/pace)
 }
 
 // next reads a message, for which the caller gives back what is held, by give.

@@ -54,7 +54,7 @@ func (n *Network) Open(id jamnp.PeerID, kind jamnp.Kind) {
 }
 
 func (n *Network) limitOf(kind jamnp.Kind) int {
-	if limit, ok := n.Persistent[kind]; ok {
+	if limit, ok := n.o.Persistent[kind]; ok {
 		return limit
 	}
 	return maxAnnouncement
@@ -68,21 +68,21 @@ func (p *persistent) open() {
 	c.used = time.Now()
 	stream, err := c.quic.OpenStream()
 	if err != nil {
-		c.net.Loop.Post(func() { p.ended(nil, err) })
+		c.net.o.Loop.Post(func() { p.ended(nil, err) })
 		return
 	}
 	p.stream = stream
-	p.send(jamnp.AppendMessage([]byte{byte(p.kind)}, c.net.Handler.Handshake(c.ID, p.kind)))
+	p.send(jamnp.AppendMessage([]byte{byte(p.kind)}, c.net.o.Handler.Handshake(c.ID, p.kind)))
 	c.net.tasks.Go(func() { p.read(stream) })
 }
 
 // arrivedPersistent handles a UP stream that the peer opened.
 func (c *connection) arrivedPersistent(s *quicgo.Stream, kind jamnp.Kind) {
-	limit, known := c.net.Persistent[kind]
+	limit, known := c.net.o.Persistent[kind]
 	if c.Initiator || !known {
 		c.end(s, streamRejected)
 		if c.Initiator {
-			c.net.Loop.Post(func() {
+			c.net.o.Loop.Post(func() {
 				if !c.gone {
 					c.net.Blame(c.ID, blameUnasked, fmt.Errorf("UP stream of kind %d on a connection that we opened", kind))
 				}
@@ -91,7 +91,7 @@ func (c *connection) arrivedPersistent(s *quicgo.Stream, kind jamnp.Kind) {
 		return
 	}
 	p := &persistent{c: c, stream: s, kind: kind, limit: limit, handled: make(chan struct{}, maxUnhandled)}
-	c.net.Loop.Post(p.replace)
+	c.net.o.Loop.Post(p.replace)
 	p.read(s)
 	c.ended(s)
 }
@@ -112,7 +112,7 @@ func (p *persistent) replace() {
 	}
 	c.up[p.kind] = p
 	c.used = time.Now()
-	p.send(jamnp.AppendMessage(nil, c.net.Handler.Handshake(c.ID, p.kind)))
+	p.send(jamnp.AppendMessage(nil, c.net.o.Handler.Handshake(c.ID, p.kind)))
 }
 
 // stop resets the stream.
@@ -141,12 +141,12 @@ func (p *persistent) read(stream *quicgo.Stream) {
 			<-p.handled
 			stream.CancelRead(streamCancelled) // what else comes is not read
 			err = translate(err)
-			p.c.net.Loop.Post(func() { p.ended(stream, err) })
+			p.c.net.o.Loop.Post(func() { p.ended(stream, err) })
 			return
 		}
 		r.waits = true // after the handshake, messages come when they come
 		held := r.held
-		p.c.net.Loop.Post(func() {
+		p.c.net.o.Loop.Post(func() {
 			p.receive(stream, message)
 			p.c.give(held)
 			<-p.handled
@@ -162,10 +162,10 @@ func (p *persistent) receive(stream *quicgo.Stream, message []byte) {
 	}
 	if !p.greeted {
 		p.greeted, p.losses = true, 0
-		c.net.Handler.Opened(c.ID, p.kind, message)
+		c.net.o.Handler.Opened(c.ID, p.kind, message)
 		return
 	}
-	c.net.Handler.Received(c.ID, p.kind, message)
+	c.net.o.Handler.Received(c.ID, p.kind, message)
 }
 
 // ended handles the end of a stream that we did not stop. What we opened we open again, later and later.
@@ -175,7 +175,7 @@ func (p *persistent) ended(stream *quicgo.Stream, why error) {
 		return
 	}
 	p.stop()
-	c.net.Log.Debug("UP stream ended", logPeer(c.ID), logReason(why), "kind", uint8(p.kind))
+	c.net.o.Log.Debug("UP stream ended", logPeer(c.ID), logReason(why), "kind", uint8(p.kind))
 	c.blameFor(p.kind, why)
 	if c.gone || c.up[p.kind] != p {
 		return
@@ -244,7 +244,7 @@ func (p *persistent) write() {
 		if err == nil {
 			_, err = stream.Write(frames)
 		}
-		p.c.net.Loop.Post(func() { p.wrote(stream, err) })
+		p.c.net.o.Loop.Post(func() { p.wrote(stream, err) })
 	})
 }
 

@@ -104,7 +104,7 @@ func setDefault[T comparable](value *T, fallback T) {
 
 // Network is a jamnp.Network. New makes one.
 type Network struct {
-	Options
+	o         Options
 	self      jamnp.PeerID
 	names     protocols
 	identity  identity
@@ -139,7 +139,7 @@ func New(o Options) (*Network, error) {
 		return nil, fmt.Errorf("quic: a key of %d octets", len(o.Key))
 	}
 	n := &Network{
-		Options: o, names: protocolNames(o.Genesis), self: jamnp.PeerID(o.Key.Public().(ed25519.PublicKey)),
+		o: o, names: protocolNames(o.Genesis), self: jamnp.PeerID(o.Key.Public().(ed25519.PublicKey)),
 		memory: budget{limit: o.Memory}, windows: windows{granted: map[*quicgo.Conn]uint64{}},
 		arriving: make(chan struct{}, maxArriving), dialling: make(chan struct{}, maxDialling),
 		loud: limiter{most: maxLoud}, strange: limiter{most: maxStrange},
@@ -200,11 +200,11 @@ const (
 
 func (n *Network) config(tokens quicgo.TokenStore) *quicgo.Config {
 	return &quicgo.Config{
-		HandshakeIdleTimeout: handshakeTimeout, MaxIdleTimeout: n.Idle, KeepAlivePeriod: n.Idle / 3,
+		HandshakeIdleTimeout: handshakeTimeout, MaxIdleTimeout: n.o.Idle, KeepAlivePeriod: n.o.Idle / 3,
 		InitialStreamReceiveWindow: streamWindow, MaxStreamReceiveWindow: maxStreamWindow,
 		InitialConnectionReceiveWindow: connWindow, MaxConnectionReceiveWindow: maxConnWindow,
 		AllowConnectionWindowIncrease: n.windows.allow,
-		MaxIncomingStreams:            int64(n.PeerStreams), MaxIncomingUniStreams: -1,
+		MaxIncomingStreams:            int64(n.o.PeerStreams), MaxIncomingUniStreams: -1,
 		// A stream counts until our side has done with it, however early the peer forgets it.
 		RequireStreamCreditRelease: true,
 		TokenStore:                 tokens,
@@ -213,8 +213,8 @@ func (n *Network) config(tokens quicgo.TokenStore) *quicgo.Config {
 
 // Address is where others reach this node.
 func (n *Network) Address() netip.AddrPort {
-	if n.External.IsValid() {
-		return n.External
+	if n.o.External.IsValid() {
+		return n.o.External
 	}
 	return addressOf(n.transport.Conn.LocalAddr())
 }
@@ -270,7 +270,7 @@ func (n *Network) Close() error {
 			"listener": n.listener.Close(), "transport": n.transport.Close(), "socket": n.transport.Conn.Close(),
 		} {
 			if err != nil {
-				n.Log.Warn("network not closed well", "part", what, "error", err)
+				n.o.Log.Warn("network not closed well", "part", what, "error", err)
 			}
 		}
 	})

@@ -30,7 +30,7 @@ func (n *Network) Request(
 		refusal = jamnp.ErrBusy
 	}
 	if refusal != nil {
-		n.Loop.Post(func() { done(nil, refusal) })
+		n.o.Loop.Post(func() { done(nil, refusal) })
 		return
 	}
 	c.requests++
@@ -38,7 +38,7 @@ func (n *Network) Request(
 	n.tasks.Go(func() {
 		answer, held, err := c.ask(kind, messages, limit, time.Now().Add(timeout))
 		err = translate(err)
-		n.Loop.Post(func() {
+		n.o.Loop.Post(func() {
 			c.requests--
 			if n.closed && err != nil {
 				err = jamnp.ErrClosed
