@@ -113,7 +113,7 @@ const (
 	blameMalformed = 34
 	blameBadBlock  = 50
 	blameUnasked   = 20 // an answer to something else
-	blameSilent    = 5  // no answer
+	blameSilent    = 1  // no answer: the network may be to blame
 )
 
 // requestTime is how long a peer has for an answer, at slots of six seconds; on faster chains never less than minRequestTime,

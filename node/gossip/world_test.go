@@ -44,6 +44,7 @@ type node struct {
 	*Gossip
 	world    *world
 	net      *simnet.Node
+	worst    int // points of blame given at once
 	progress []Progress
 	epochs   []uint32
 }
@@ -56,9 +57,25 @@ func (c clock) After(d time.Duration, do func()) { c.Loop.After(d, do) }
 // late is a handler that is given later.
 type late struct{ jamnp.Handler }
 
+// watched is a network that knows how badly peers were blamed.
+type watched struct {
+	*simnet.Node
+	of *node
+}
+
+func (w watched) Blame(id jamnp.PeerID, points int, reason error) {
+	w.of.worst = max(w.of.worst, points)
+	w.Node.Blame(id, points, reason)
+}
+
 const firstSlot = 1000
 
 func newWorld(t *testing.T, faults simnet.Faults) *world {
+	t.Helper()
+	return newWorldOf(t, faults, 1)
+}
+
+func newWorldOf(t *testing.T, faults simnet.Faults, seed uint64) *world {
 	t.Helper()
 	p := protocol.Tiny()
 	w := &world{
@@ -77,7 +94,7 @@ func newWorld(t *testing.T, faults simnet.Faults) *world {
 	w.must(err)
 	w.tips[w.genesis.Header] = w.genesis
 	w.loop = looptest.New(w.slots.Start(firstSlot))
-	w.net = simnet.New(clock{w.loop}, 1, simnet.Options{Faults: faults})
+	w.net = simnet.New(clock{w.loop}, seed, simnet.Options{Faults: faults})
 	return w
 }
 
@@ -122,7 +139,7 @@ func (w *world) open(s *store.Store, id jamnp.PeerID, at netip.AddrPort, bootnod
 	h := new(late)
 	n := &node{world: w, net: w.net.Node(id, at, h, w.loop)}
 	n.Gossip = New(Options{
-		Params: w.params, Chain: c, Store: s, Network: n.net, Loop: w.loop, Slots: w.slots, Self: id,
+		Params: w.params, Chain: c, Store: s, Network: watched{n.net, n}, Loop: w.loop, Slots: w.slots, Self: id,
 		Rand: rand.New(rand.NewPCG(1, uint64(len(w.nodes)))), Bootnodes: bootnodes,
 		Events: Events{
 			Progress:  func(p Progress) { n.progress = append(n.progress, p) },
