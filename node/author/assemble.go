@@ -24,40 +24,46 @@ type task struct {
 	second bool // the first one was refused and is gone
 }
 
-// begin runs beside the loop: it finds out whether it is our turn, and if so makes and seals a block.
+// begin finds out beside the loop whether it is our turn; then make goes on.
 func (t *task) begin() (then func()) {
-	octets, err := t.make()
+	a := t.author
+	after, err := pool.Contest(a.opts.Params, t.parent.State, t.slot, a.opts.Verifier)
+	if err == nil {
+		t.signer = a.turn(after, t.slot)
+	}
 	return func() {
-		if err != nil || octets == nil {
+		if err != nil || t.signer == nil {
 			t.end(err)
 			return
 		}
-		t.author.opts.Chain.Import(octets, t.imported)
+		t.candidates = a.opts.Pool.Candidates(t.parent, t.slot)
+		t.make(func() error { return a.guard.allow(t.signer.key, t.slot) })
 	}
 }
 
-// make gives a sealed block, or nil if it is not our turn.
-func (t *task) make() ([]byte, error) {
+// make makes a block of the candidates beside the loop, seals it if that is allowed, and has it imported.
+func (t *task) make(allow func() error) {
 	a := t.author
-	after, err := pool.Contest(a.opts.Params, t.parent.State, t.slot, a.opts.Verifier)
-	if err != nil {
-		return nil, err
-	}
-	signer, ok := a.turn(after, t.slot)
-	if !ok {
-		return nil, nil
-	}
-	t.signer = signer
-	if t.draft, err = t.candidates.Draft(a.opts.Verifier.RingRoot, t.ancestor); err != nil {
-		return nil, err
-	}
-	if a.spoil != nil {
-		a.spoil(&t.draft.Extrinsic)
-	}
-	if err := a.guard.allow(signer.key, t.slot); err != nil {
-		return nil, err
-	}
-	return t.seal()
+	a.opts.Loop.Go(queue, func() func() {
+		var octets []byte
+		var err error
+		if t.draft, err = t.candidates.Draft(a.opts.Verifier.RingRoot, t.ancestor); err == nil {
+			if a.spoil != nil && !t.second {
+				a.spoil(&t.draft.Extrinsic)
+			}
+			err = allow()
+		}
+		if err == nil {
+			octets, err = t.seal()
+		}
+		return func() {
+			if err != nil {
+				t.end(err)
+				return
+			}
+			a.opts.Chain.Import(octets, t.imported)
+		}
+	})
 }
 
 // ancestor says which headers the block may look up by.
@@ -113,20 +119,7 @@ func (t *task) again() {
 	a := t.author
 	t.second = true
 	t.candidates = a.opts.Pool.Nothing(t.parent, t.slot)
-	a.opts.Loop.Go("author", func() func() {
-		var octets []byte
-		var err error
-		if t.draft, err = t.candidates.Draft(a.opts.Verifier.RingRoot, t.ancestor); err == nil {
-			octets, err = t.seal()
-		}
-		return func() {
-			if err != nil {
-				t.end(err)
-				return
-			}
-			a.opts.Chain.Import(octets, t.imported)
-		}
-	})
+	t.make(func() error { return nil })
 }
 
 func (t *task) end(err error) {

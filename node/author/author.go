@@ -65,6 +65,7 @@ type Author struct {
 	busy    bool // a block is being made
 	contest contest
 	epoch   Epochs
+	outputs outputs
 	spoil   func(*block.Extrinsic) // changes a draft, for tests
 }
 
@@ -130,34 +131,63 @@ func (a *Author) slot(slot protocol.Slot) {
 		return
 	}
 	a.busy = true
-	t := &task{
-		author: a, parent: parent, slot: slot, candidates: a.opts.Pool.Candidates(parent, slot), began: a.opts.Loop.Now(),
-	}
-	a.opts.Loop.Go("author", t.begin)
+	t := &task{author: a, parent: parent, slot: slot, began: a.opts.Loop.Now()}
+	a.opts.Loop.Go(queue, t.begin)
 }
 
-// turn finds the validator whose turn a slot is among our keys, in the state after the slot's block.
-func (a *Author) turn(after *safrole.State, slot protocol.Slot) (*signer, bool) {
+// queue is that of the loop's in which blocks are made.
+const queue = "author"
+
+// turn finds the validator whose turn a slot is among our keys, in the state after the slot's block; nil if it is none. It
+// runs in the queue.
+func (a *Author) turn(after *safrole.State, slot protocol.Slot) *signer {
 	input, ticket, sealKey := after.SealInput(a.opts.Params, slot)
-	for _, k := range a.opts.Keys {
-		key := protocol.BandersnatchKey(k.Bandersnatch.Public().Bytes())
-		if ticket == nil && key != sealKey || ticket != nil && protocol.Hash(k.Bandersnatch.Output(input)) != ticket.ID {
-			continue
-		}
-		for i := range after.Active {
-			if after.Active[i].Bandersnatch == key {
-				return &signer{k, key, protocol.Validator(i), input, ticket != nil}, true
+	var secrets *keys.Validator
+	if ticket != nil {
+		secrets = a.winner(after.Entropy[3], ticket)
+	} else {
+		for _, k := range a.opts.Keys {
+			if k.Bandersnatch.Public().Bytes() == sealKey {
+				secrets = k
 			}
 		}
 	}
-	return nil, false
+	if secrets == nil {
+		return nil
+	}
+	key := protocol.BandersnatchKey(secrets.Bandersnatch.Public().Bytes())
+	for i := range after.Active {
+		if after.Active[i].Bandersnatch == key {
+			return &signer{secrets, key, protocol.Validator(i), input}
+		}
+	}
+	return nil
+}
+
+// outputs are the names of all tickets that our keys can have by an entropy. They belong to the queue.
+type outputs struct {
+	entropy protocol.Hash
+	of      map[block.Ticket]*keys.Validator
+}
+
+// winner finds the key that has made a ticket.
+func (a *Author) winner(entropy protocol.Hash, ticket *block.Ticket) *keys.Validator {
+	if a.outputs.of == nil || a.outputs.entropy != entropy {
+		a.outputs = outputs{entropy, make(map[block.Ticket]*keys.Validator)}
+		for attempt := range a.opts.Params.TicketAttempts {
+			input := safrole.TicketInput(entropy, uint8(attempt))
+			for _, k := range a.opts.Keys {
+				a.outputs.of[block.Ticket{ID: k.Bandersnatch.Output(input), Attempt: uint8(attempt)}] = k
+			}
+		}
+	}
+	return a.outputs.of[*ticket]
 }
 
 // signer is who seals a block.
 type signer struct {
-	secrets  *keys.Validator
-	key      protocol.BandersnatchKey
-	index    protocol.Validator
-	input    []byte
-	ticketed bool
+	secrets *keys.Validator
+	key     protocol.BandersnatchKey
+	index   protocol.Validator
+	input   []byte // of the seal
 }

@@ -97,7 +97,7 @@ func TestGuard(t *testing.T) {
 			before := len(n.all)
 			if parent := n.chain.Parent(n.chain.Best()); parent != nil && n.chain.Best().Slot == slot {
 				if parent = n.chain.Parent(parent); parent != nil {
-					n.loop.Go("", (&task{author: n.author, parent: parent, slot: slot, candidates: n.pool.Nothing(parent, slot)}).begin)
+					n.loop.Go("", (&task{author: n.author, parent: parent, slot: slot}).begin)
 				}
 			}
 			n.author.slot(slot)
