@@ -30,7 +30,7 @@ const (
 // overTheSocket replays what is recorded with every engine, and lets the commands themselves do so once.
 func overTheSocket(h *hall) (string, error) {
 	figures, err := h.tests(testOptions{
-		run:      "^(TestSessions|TestTraces|TestAncestry|TestForks|TestManySiblings|TestLongChain|TestAnyState)$",
+		run:      "^(TestSessions|TestTraces|TestAncestry|TestForks|TestManySiblings|TestLongChain|TestAnyState|TestStatesOnDisk|TestFaultEndsSession)$",
 		packages: []string{conformancePackage}, timeout: time.Hour,
 	})
 	if err != nil {
