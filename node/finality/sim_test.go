@@ -34,6 +34,7 @@ type world struct {
 	latency time.Duration
 	group   []int // the part of a split network that each node is in
 	calm    bool  // faults are over
+	fashion int   // which octet of a hash makes a block better than others
 
 	final   map[uint64]jamnp.Ballot // by height, as first finalized by anybody
 	cast    map[castKey]jamnp.Ballot
@@ -285,8 +286,13 @@ func (n *simNode) choose() {
 		return bytes.Compare(a.Hash[:], b.Hash[:])
 	})
 	n.best = all[0]
-	if !n.w.calm {
+	switch {
+	case n.w.calm:
+	case n.w.rand.IntN(4) == 0:
 		n.best = all[n.w.rand.IntN(min(len(all), 4))]
+	default: // what is best changes for all at once
+		top := all[:min(len(all), 6)]
+		n.best = slices.MaxFunc(top, func(a, b *simBlock) int { return int(a.Hash[n.w.fashion]) - int(b.Hash[n.w.fashion]) })
 	}
 }
 
