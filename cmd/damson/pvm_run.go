@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"damson/internal/pvm"
 
@@ -15,16 +18,23 @@ import (
 func pvmRunCommand() *cobra.Command {
 	var f programFlags
 	var engine string
-	var asJSON bool
+	var asJSON, traced bool
 	cmd := &cobra.Command{
 		Use:   "run [flags] FILE",
 		Short: "Run a program and show how it ends",
 		Long: `Run starts the program at counter 0 with the registers and memory of a standard program and shows how it ends.
-The exit status is 0 only if it halts.`,
+The exit status is 0 only if it halts.
+
+With --trace there is a line for every instruction before that: where it is in the code, what it is, the gas that is
+left, the registers that it changed and what it stored where. The interpreter runs it, unless --engine says otherwise.`,
 		Example: `  damson pvm run bench/programs/fib.pvm --arg 0x1400000000000000
-  damson pvm run prog.pvm --engine verify --gas 1000000 --json`,
+  damson pvm run prog.pvm --engine verify --gas 1000000 --json
+  damson pvm run service.pvm --entry 5 --trace`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if traced {
+				return f.trace(cmd, args[0], engine, asJSON)
+			}
 			e, err := newEngine(engine, cmd.ErrOrStderr())
 			if err != nil {
 				return err
@@ -52,7 +62,43 @@ The exit status is 0 only if it halts.`,
 	f.register(cmd)
 	cmd.Flags().StringVar(&engine, "engine", "auto", "what runs the program: "+engineNames)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&traced, "trace", false, "print a line for every instruction, on standard error with --json")
 	return cmd
+}
+
+// trace runs a program one instruction at a time.
+func (f *programFlags) trace(cmd *cobra.Command, path, engine string, asJSON bool) error {
+	if engine == "auto" {
+		engine = "interp"
+	}
+	e, err := newEngine(engine, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	s, err := f.session(path)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if asJSON {
+		out = cmd.ErrOrStderr()
+	}
+	w := bufio.NewWriter(out)
+	start := time.Now()
+	m, exit, err := s.Trace(e, w)
+	if err = errors.Join(err, w.Flush()); err != nil {
+		return err
+	}
+	defer m.Mem.Release()
+	o := newOutcome(engineName(engine, e), f, &program{}, m, exit)
+	o.NsExec = time.Since(start).Nanoseconds()
+	if err := o.print(cmd.OutOrStdout(), asJSON); err != nil {
+		return err
+	}
+	if exit.Reason != pvm.Halt {
+		return errReported
+	}
+	return nil
 }
 
 // outcome is how a program ended. Registers are text, for readers of JSON that know no 64-bit numbers.

@@ -13,9 +13,11 @@
 package asm
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"damson/internal/codec"
 	"damson/internal/pvm"
@@ -192,6 +194,16 @@ func octetsOf(x uint64) int {
 		n++
 	}
 	return n
+}
+
+func (b *Builder) sortedLabels() (labels []Label) {
+	for name, pc := range b.labels {
+		labels = append(labels, Label{pc, name})
+	}
+	slices.SortFunc(labels, func(a, b Label) int {
+		return cmp.Or(cmp.Compare(a.PC, b.PC), cmp.Compare(a.Name, b.Name))
+	})
+	return labels
 }
 
 func (b *Builder) fail(format string, args ...any) {

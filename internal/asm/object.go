@@ -47,6 +47,14 @@ type Object struct {
 	Metadata []byte // of a service
 	Blob     []byte
 	Layout   // of a service or a standard program
+
+	Labels []Label // of the text it was assembled from, in the order of the code
+}
+
+// Label is a label of code.
+type Label struct {
+	PC   uint32
+	Name string
 }
 
 // Image is the standard program. GP §A.7.

@@ -58,7 +58,7 @@ func Assemble(text string) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Object{Kind: a.kind, Metadata: a.metadata, Blob: blob, Layout: a.layout}
+	o := &Object{Kind: a.kind, Metadata: a.metadata, Blob: blob, Layout: a.layout, Labels: a.builder.sortedLabels()}
 	if o.Kind == ProgramBlob && (len(o.RO)+len(o.RW) > 0 || o.HeapPages > 0 || o.Stack > 0) {
 		return nil, fmt.Errorf("%w: .program takes no data, heap or stack", ErrSyntax)
 	}

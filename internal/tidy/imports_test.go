@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"net":                 things,
 	"internal/asm":        runs,
 	"internal/services":   append([]string{"internal/asm"}, append(runs, "internal/block")...),
+	"internal/workbench":  append([]string{"internal/asm"}, runs...),
 	"internal/devchain":   append([]string{"internal/asm", "internal/services"}, states...),
 	"node":                nodes,
 	"cmd":                 {"*"},
