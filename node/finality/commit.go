@@ -153,6 +153,9 @@ func (v *Voter) learnCommit(id jamnp.PeerID, c *jamnp.Commit) {
 		}
 		if settled, err := v.applyCommit(c); !settled {
 			v.hold(id, c)
+			if v.Events.Behind != nil && v.tree.find(c.Target.Header) == nil {
+				v.Events.Behind(c)
+			}
 		} else if err != nil {
 			v.Network.Blame(id, blameLie, err)
 		}
@@ -250,7 +253,7 @@ func (v *Voter) finalize(n *node, justify func() *jamnp.Commit) {
 		return
 	}
 	v.finalizing = n
-	c, set := justify(), v.set
+	c := justify()
 	write := v.keepCommit(c, n)
 	v.Loop.Go(writing, func() func() {
 		err := write()
@@ -265,13 +268,13 @@ func (v *Voter) finalize(n *node, justify func() *jamnp.Commit) {
 				v.log.Error("a block cannot be finalized", "slot", n.Slot, "header", n.Header, "error", err)
 				return
 			}
-			v.finalized(c, set)
+			v.finalized(c)
 		}
 	})
 }
 
 // finalized tells what has become final.
-func (v *Voter) finalized(c *jamnp.Commit, set *Set) {
+func (v *Voter) finalized(c *jamnp.Commit) {
 	v.log.Debug("finalized", "slot", c.Target.Slot, "header", c.Target.Header, "round", c.Round, "set", c.Set)
 	v.latest = c
 	v.recent[v.recentNext] = c

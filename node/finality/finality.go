@@ -80,10 +80,10 @@ type Evidence struct {
 
 // Events are functions that are called on the loop; those that are nil are left out.
 type Events struct {
-	Finalized   func(c *jamnp.Commit)   // by this commit, after the chain knows
-	Equivocated func(e Evidence)        // once for each voter, round and type
-	Diverged    func(c *jamnp.Commit)   // others made a block final with another posterior state root than ours
-	Behind      func(s *jamnp.WarpStep) // a block that others have made final, with proof, is not among ours
+	Finalized   func(c *jamnp.Commit) // by this commit, after the chain knows
+	Equivocated func(e Evidence)      // once for each voter, round and type
+	Diverged    func(c *jamnp.Commit) // others made a block final with another posterior state root than ours
+	Behind      func(c *jamnp.Commit) // the block that others have made final by this verified commit is not here
 }
 
 // Options configures New. What is not said to be optional must be set.
@@ -153,7 +153,12 @@ type Voter struct {
 	stalled int  // how often in turn nothing has happened
 	catchUp bool // one is under way
 	warping bool // one is under way
-	turn    int  // whose turn it is to be asked
+
+	steps     jamnp.WarpSteps // how the set of now and later ones ended, as a peer says
+	stepsFrom jamnp.PeerID
+	stepsMore bool // the peer may have more
+
+	turn int // whose turn it is to be asked
 }
 
 // New makes a voter, which goes on where the one before it stopped. Start makes it begin.
@@ -300,6 +305,7 @@ func (v *Voter) followChain() bool {
 	}
 	v.begin()
 	v.tellState(false)
+	v.followSteps()
 	return true
 }
 

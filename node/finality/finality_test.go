@@ -219,6 +219,32 @@ func TestFollower(t *testing.T) {
 	}
 }
 
+// TestLongAbsence: a voter that was away for more changes of the set than one answer tells of comes back within seconds.
+func TestLongAbsence(t *testing.T) {
+	const slots, away = 400, 380
+	var back time.Time
+	w := quiet(t, 6, slots, 6*time.Second, 100*time.Millisecond, func(w *world) {
+		n := w.nodes[5]
+		w.group[5] = 1
+		w.after(away*6*time.Second, func() {
+			w.group[5] = 0
+			n.fetch(w.tip.Hash)
+		})
+		var watch func()
+		watch = func() {
+			if w.after(time.Second, watch); back.IsZero() && n.final.Slot > away-12 {
+				back = w.now
+			}
+		}
+		w.after(0, watch)
+	})
+	took := back.Sub(w.slots.Start(away))
+	if back.IsZero() || took > time.Minute {
+		t.Errorf("it has finalized slot %d, after %v: %s", w.nodes[5].final.Slot, took, w.nodes[5].voter.describe())
+	}
+	t.Logf("back after %v", took)
+}
+
 // TestJustifications: those of the last blocks and of all changes of the set are served, also after a restart.
 func TestJustifications(t *testing.T) {
 	w := quiet(t, 6, 60, 6*time.Second, 200*time.Millisecond, nil)

@@ -401,8 +401,8 @@ func (n *simNode) start() {
 				r.After(2*d, func() { n.fetch(hash) })
 			}
 		},
-		Events: Events{Behind: func(s *jamnp.WarpStep) {
-			r.After(n.w.latency, func() { n.fetch(s.Commit.Target.Header) })
+		Events: Events{Behind: func(c *jamnp.Commit) {
+			r.After(n.w.latency, func() { n.fetch(c.Target.Header) })
 		}},
 		Verify: simVerify, Mistake: n.w.mistake,
 	})

@@ -119,15 +119,31 @@ func (v *Voter) askWarp(id jamnp.PeerID) {
 			v.useless(id)
 			return
 		}
-		if asked != v.set.ID {
-			return
-		}
-		first := &steps[0]
-		v.learnCommit(id, &first.Commit)
-		if v.Events.Behind != nil && v.tree.find(first.Commit.Target.Header) == nil {
-			v.Events.Behind(first)
-		}
+		v.steps, v.stepsFrom, v.stepsMore = steps, id, len(steps) == jamnp.MaxWarpSteps
+		v.followSteps()
 	})
+}
+
+// followSteps takes the next of the steps that a peer gave, if the set of now is the one that can judge it. The last ones may lead to
+// more.
+func (v *Voter) followSteps() {
+	if len(v.steps) == 0 {
+		return
+	}
+	final := v.Chain.Finalized().Slot
+	for len(v.steps) > 0 && (v.steps[0].Commit.Set < v.set.ID || v.steps[0].Commit.Target.Slot <= final) {
+		v.steps = v.steps[1:]
+	}
+	if len(v.steps) == 0 {
+		if v.stepsMore {
+			v.warping = false
+			v.askWarp(v.stepsFrom)
+		}
+		return
+	}
+	if c := &v.steps[0].Commit; c.Set == v.set.ID {
+		v.learnCommit(v.stepsFrom, c)
+	}
 }
 
 // WarpProof follows the finalized chain by headers and justifications alone. GP eq:header's epoch mark names the validators of the
