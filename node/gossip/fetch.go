@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -18,6 +19,14 @@ type want struct {
 	first   jamnp.PeerID   // who is charged for it
 	sources []jamnp.PeerID // whom to ask, in this order
 	asking  bool
+	tries   int       // requests that failed
+	have    []fetched // what has come: the block, its parent, and so on
+}
+
+// fetched is a block that a peer sent.
+type fetched struct {
+	jamnp.EncodedBlock
+	from jamnp.PeerID
 }
 
 const (
@@ -25,6 +34,11 @@ const (
 	syncGap = 24
 	// fetchMost is how many blocks are asked for together, back from one that was announced.
 	fetchMost = syncGap + 8
+	// maxFetched bounds the blocks that are kept of one fork until it is seen where it begins, and maxFetchedOctets those of all.
+	maxFetched       = 256
+	maxFetchedOctets = 64 << 20
+	// maxTries bounds how often a block is asked for again that nobody gave, with more time between each time.
+	maxTries = 6
 	// busyTime is how long to wait if all who have a block are asked for others.
 	busyTime = 500 * time.Millisecond
 )
@@ -72,12 +86,21 @@ func (g *Gossip) want(hash, parent protocol.Hash, slot protocol.Slot, from jamnp
 // drop gives up a want, or is done with it.
 func (g *Gossip) drop(hash protocol.Hash, w *want) {
 	delete(g.wants, hash)
+	g.release(w)
 	if p := g.peers[w.first]; p != nil && p.wants > 0 {
 		p.wants--
 	}
 }
 
-// ask asks the next source that is not busy.
+// release gives back what has come.
+func (g *Gossip) release(w *want) {
+	for _, b := range w.have {
+		g.fetched -= len(b.Octets)
+	}
+	w.have = nil
+}
+
+// ask asks the next source that is not busy for what is missing: the block itself, or the parent of the oldest that has come.
 func (g *Gossip) ask(hash protocol.Hash, w *want) {
 	if g.wants[hash] != w {
 		return
@@ -95,61 +118,103 @@ func (g *Gossip) ask(hash protocol.Hash, w *want) {
 	}
 	p := g.peers[w.sources[at]]
 	w.sources = slices.Delete(w.sources, at, at+1)
-	most := min(w.slot-g.Chain.Finalized().Slot, fetchMost)
-	if w.parent != (protocol.Hash{}) && g.has(w.parent) {
-		most = 1
+	m := &jamnp.BlocksRequest{Block: hash, Direction: jamnp.DescendingInclusive, Maximum: uint32(g.missing(w))}
+	if n := len(w.have); n > 0 {
+		m.Block = w.have[n-1].Parent
 	}
-	m := &jamnp.BlocksRequest{Block: hash, Direction: jamnp.DescendingInclusive, Maximum: uint32(most)}
 	g.request(p, jamnp.BlockRequest, m, jamnp.BlocksLimit(g.Params), func(answer [][]byte, err error) {
 		w.asking = false
-		if g.wants[hash] == w && !g.take(p, hash, answer, err) {
-			g.ask(hash, w)
+		if g.wants[hash] != w {
+			return
 		}
+		blocks, err := g.decodeBlocks(answer, err)
+		if err == nil {
+			err = g.precede(m.Block, w, blocks)
+		}
+		if err != nil {
+			g.complain(p.ID, "block request", err)
+			g.retry(hash, w, p, err)
+			return
+		}
+		g.take(hash, w, p, blocks)
 	})
 }
 
-// take imports what a peer answered; it reports whether that is what was asked for.
-func (g *Gossip) take(p *peer, hash protocol.Hash, answer [][]byte, err error) bool {
-	blocks, err := g.decodeBlocks(answer, err)
-	if err == nil && blocks[0].Hash != hash {
-		err = errNotAsked
+// missing guesses how many blocks to ask for: one if the parent is known, else all that there can be.
+func (g *Gossip) missing(w *want) protocol.Slot {
+	if len(w.have) == 0 && w.parent != (protocol.Hash{}) && g.has(w.parent) {
+		return 1
 	}
-	for i := 1; err == nil && i < len(blocks); i++ {
-		if blocks[i].Hash != blocks[i-1].Parent || blocks[i].Slot >= blocks[i-1].Slot {
-			err = errNotAsked
-		}
+	slot := w.slot
+	if n := len(w.have); n > 0 {
+		slot = w.have[n-1].Slot
 	}
-	if err != nil {
-		g.complain(p.ID, "block request", err)
-		return false
-	}
-	for i := range blocks {
-		p.know(blocks[i].Hash, blocks[i].Slot)
-	}
-	known := slices.IndexFunc(blocks, func(b jamnp.EncodedBlock) bool { return g.has(b.Hash) })
-	if known >= 0 {
-		blocks = blocks[:known]
-	}
-	if len(blocks) == 0 {
-		return true
-	}
-	if oldest := blocks[len(blocks)-1]; !g.has(oldest.Parent) {
-		return g.further(p, hash, oldest)
-	}
-	for _, b := range slices.Backward(blocks) {
-		g.give(p.ID, b, nil)
-	}
-	return true
+	return max(min(slot-min(slot, g.Chain.Finalized().Slot), fetchMost), 1)
 }
 
-// further is for a block whose ancestors were not all in the answer.
-func (g *Gossip) further(p *peer, hash protocol.Hash, oldest jamnp.EncodedBlock) bool {
-	if oldest.Slot <= g.Chain.Finalized().Slot {
-		return false // it is on a fork that cannot be final
+// precede checks that blocks are the one asked for, its parent, and so on.
+func (g *Gossip) precede(first protocol.Hash, w *want, blocks jamnp.Blocks) error {
+	slot := protocol.Slot(math.MaxUint32) // whoever named the block may have lied about its slot
+	if n := len(w.have); n > 0 {
+		slot = w.have[n-1].Slot
 	}
-	g.drop(hash, g.wants[hash])
-	g.syncFrom(p)
-	return true
+	for i := range blocks {
+		if blocks[i].Hash != first || blocks[i].Slot >= slot {
+			return errNotAsked
+		}
+		first, slot = blocks[i].Parent, blocks[i].Slot
+	}
+	return nil
+}
+
+// retry asks another source; and the same once more, later, if it was only busy or too slow.
+func (g *Gossip) retry(hash protocol.Hash, w *want, p *peer, err error) {
+	if _, invalid := errors.AsType[protocol.Invalid](err); !invalid && w.tries < maxTries && g.peers[p.ID] == p {
+		w.sources = append(w.sources, p.ID)
+		w.tries++
+	}
+	if w.tries == 0 || len(w.sources) > 1 {
+		g.ask(hash, w)
+		return
+	}
+	w.asking = true
+	g.Loop.After(g.Slots.Scale(busyTime)<<w.tries, func() {
+		w.asking = false
+		g.ask(hash, w)
+	})
+}
+
+// take notes what a peer answered, and imports it with what came before if nothing is missing any more.
+func (g *Gossip) take(hash protocol.Hash, w *want, p *peer, blocks jamnp.Blocks) {
+	for _, b := range blocks {
+		p.know(b.Hash, b.Slot)
+		if g.has(b.Hash) {
+			break
+		}
+		w.have = append(w.have, fetched{b, p.ID})
+		g.fetched += len(b.Octets)
+	}
+	n := len(w.have)
+	if n == 0 {
+		return // it has come from elsewhere meanwhile
+	}
+	w.sources = append(w.sources, p.ID)
+	switch oldest := w.have[n-1]; {
+	case g.has(oldest.Parent):
+		have := w.have
+		g.release(w)
+		w.sources = slices.DeleteFunc(w.sources, func(id jamnp.PeerID) bool { return id == p.ID })
+		for _, b := range slices.Backward(have) {
+			g.give(b.from, b.EncodedBlock, nil)
+		}
+	case oldest.Slot <= g.Chain.Finalized().Slot:
+		g.drop(hash, w) // it is on a fork that cannot be final
+	case n > maxFetched || g.fetched > maxFetchedOctets:
+		g.drop(hash, w)
+		g.syncFrom(p)
+	default:
+		g.ask(hash, w)
+	}
 }
 
 // has says whether a block need not be asked for.
@@ -162,9 +227,9 @@ func (g *Gossip) give(from jamnp.PeerID, b jamnp.EncodedBlock, then func(*chain.
 	g.Chain.Import(b.Octets, func(in *chain.Block, err error) {
 		if faulty(err) {
 			g.blame(from, blameBadBlock, "block", err)
-			if w := g.wants[b.Hash]; w != nil && !w.asking {
-				g.ask(b.Hash, w) // others may have it with the right body
-			}
+		}
+		if w := g.wants[b.Hash]; err != nil && w != nil && !w.asking {
+			g.ask(b.Hash, w) // others may have it with the right body
 		}
 		if then != nil {
 			then(in, err)

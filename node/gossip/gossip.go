@@ -79,6 +79,7 @@ type Gossip struct {
 	fresh     []*chain.Block     // imported, to be announced
 	flushing  bool
 	wants     map[protocol.Hash]*want
+	fetched   int // octets of blocks that wait for their ancestors to come
 	sync      *syncing
 	serving   int
 }

@@ -426,3 +426,18 @@ func TestEndpoint(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestLongFork meets a fork that is longer than an answer, with a liar about slots in between.
+func TestLongFork(t *testing.T) {
+	w := newWorld(t, fast)
+	w.validators(2)
+	ours, theirs := w.grow(w.genesis.Header, 700, 100), w.grow(w.genesis.Header, 801, 110)
+	w.nodes[1].take(ours...)
+	w.nodes[0].take(theirs...)
+	w.liar(0, jamnp.Handshake{Leaves: []jamnp.Final{{Hash: theirs[109], Slot: 5}}}, func(jamnp.Kind, []byte) [][]byte { return nil })
+	w.loop.Advance(time.Minute)
+	w.agree(theirs[109])
+	if n := w.nodes[1]; n.Chain.Block(ours[99]) == nil || n.worst > blameSilent || n.fetched != 0 {
+		t.Errorf("blame %d, %d octets held", n.worst, n.fetched)
+	}
+}

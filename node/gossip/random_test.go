@@ -62,6 +62,9 @@ func randomRun(t *testing.T, seed uint64) (trace string) {
 		if n.Chain.Best().Hash != w.nodes[0].Chain.Best().Hash {
 			t.Errorf("seed %d: node %d: best is of slot %d", seed, i, n.Chain.Best().Slot)
 		}
+		if n.fetched != 0 || len(n.wants) != 0 {
+			t.Errorf("seed %d: node %d still wants %d blocks, and holds %d octets", seed, i, len(n.wants), n.fetched)
+		}
 		if n.worst > blameSilent {
 			t.Errorf("seed %d: node %d blames the honest with %d points", seed, i, n.worst)
 		}
