@@ -1,6 +1,7 @@
 package finality
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -216,6 +217,31 @@ func TestFollower(t *testing.T) {
 	}
 	if n := w.nodes[6]; n.voter.Round() != 0 {
 		t.Error("it votes")
+	}
+}
+
+// TestSignatures: with signatures that are real, blocks are finalized, and the justifications hold for anybody.
+func TestSignatures(t *testing.T) {
+	secrets, public := secrets(6, "s")
+	w := quiet(t, 6, 20, 6*time.Second, 100*time.Millisecond, func(w *world) {
+		for i, n := range w.nodes {
+			n.secret, n.key = &secrets[i], public[i]
+		}
+	})
+	n := w.nodes[2]
+	if n.final.Slot < 17 {
+		t.Fatalf("slot %d is final: %s", n.final.Slot, n.voter.describe())
+	}
+	c, ok := n.voter.Justification(n.final.Hash)
+	if !ok {
+		t.Fatal("no justification")
+	}
+	if err := VerifyJustification(NewSet(c.Set, w.active(c.Set)), c, nil); err != nil {
+		t.Error(err)
+	}
+	c.Precommits[1].Signature[0]++
+	if err := VerifyJustification(NewSet(c.Set, w.active(c.Set)), c, nil); !errors.Is(err, ErrSignature) {
+		t.Errorf("a forged signature: %v", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"damson/crypto/blake2b"
+	"damson/crypto/ed25519"
 	"damson/internal/protocol"
 	"damson/net/jamnp"
 	"damson/node/loop"
@@ -115,6 +116,7 @@ type simNode struct {
 	run     *simRun // nil while it is down
 	voter   *Voter
 	keyless bool
+	secret  *ed25519.PrivateKey // nil: signatures are hashes
 }
 
 // simRun is the loop, the chain and the network of a node between two crashes.
@@ -392,6 +394,11 @@ func (n *simNode) start() {
 	if n.keyless {
 		key = nil
 	}
+	verify := simVerify
+	if n.secret != nil {
+		verify = nil
+		key.Sign = func(message []byte) protocol.Ed25519Signature { return n.secret.Sign(message) }
+	}
 	v, err := New(Options{
 		Params: n.w.params, Chain: n, Notes: n, Network: r, Loop: r, Slots: n.w.slots,
 		Rand: rand.New(rand.NewPCG(n.w.rand.Uint64(), 1)),
@@ -404,7 +411,7 @@ func (n *simNode) start() {
 		Events: Events{Behind: func(c *jamnp.Commit) {
 			r.After(n.w.latency, func() { n.fetch(c.Target.Header) })
 		}},
-		Verify: simVerify, Mistake: n.w.mistake,
+		Verify: verify, Mistake: n.w.mistake,
 	})
 	if err != nil {
 		n.w.fail("node %d does not start: %v", n.index, err)
