@@ -180,7 +180,12 @@ func (d *debugger) show() {
 		return
 	}
 	text, _, _ := d.instruction(d.m.PC)
-	fmt.Fprintf(d.out, "%6x  %-42s %s\n", d.m.PC, text, d.where(d.m.PC))
+	d.row("%6x  %-42s %s", d.m.PC, text, d.where(d.m.PC))
+}
+
+// row writes a line without blanks at its end.
+func (d *debugger) row(format string, args ...any) {
+	fmt.Fprintln(d.out, strings.TrimRight(fmt.Sprintf(format, args...), " "))
 }
 
 func (d *debugger) where(pc uint64) string {
@@ -192,7 +197,7 @@ func (d *debugger) where(pc uint64) string {
 
 func (d *debugger) registers() {
 	for i, r := range d.m.Regs {
-		fmt.Fprintf(d.out, "r%-3d %#018x %d\n", i, r, int64(r))
+		fmt.Fprintf(d.out, "r%-3d 0x%016x %d\n", i, r, int64(r))
 	}
 	fmt.Fprintf(d.out, "pc   %#x\ngas  %d\n", d.m.PC, d.m.Gas)
 }
@@ -273,13 +278,13 @@ func (d *debugger) list(args []string) error {
 	if !ok {
 		return fmt.Errorf("no instruction begins at %#x", pc)
 	}
-	for ; n > 0 && int(i) < len(d.Image.Program.Insts); i, n = i+1, n-1 {
+	for ; n > 0 && int(i) < len(d.Image.Program.Insts)-1; i, n = i+1, n-1 {
 		mark := ' '
 		at := d.Image.Program.PC(i)
 		if slices.Contains(d.breaks, at) {
 			mark = '*'
 		}
-		fmt.Fprintf(d.out, "%c%5x  %-42s %s\n", mark, at, d.Listing.Instruction(i), d.where(at))
+		d.row("%c%5x  %-42s %s", mark, at, d.Listing.Instruction(i), d.where(at))
 	}
 	return nil
 }

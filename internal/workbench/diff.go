@@ -197,7 +197,7 @@ func (l *lockStep) differingStores() (all []Differ) {
 		a, aOK := l.subject.Mem.Load(u.addr, 8)
 		b, bOK := l.reference.Mem.Load(u.addr, 8)
 		if a != b || aOK != bOK {
-			all = append(all, Differ{fmt.Sprintf("[%#x]", u.addr), fmt.Sprintf("%#016x", a), fmt.Sprintf("%#016x", b)})
+			all = append(all, Differ{fmt.Sprintf("[%#x]", u.addr), fmt.Sprintf("0x%016x", a), fmt.Sprintf("0x%016x", b)})
 		}
 	}
 	return all

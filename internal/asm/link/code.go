@@ -8,11 +8,18 @@ import (
 	"damson/internal/pvm"
 )
 
+// maxCode is more code than anybody will run.
+const maxCode = 1 << 24
+
 // decodeAll decodes the code of the program.
 func (l *linker) decodeAll() error {
+	size := uint64(0)
 	for _, s := range l.sections {
 		if !s.executes() {
 			continue
+		}
+		if size += uint64(len(s.data)); size > maxCode {
+			return fail("%s: more than %d octets of code", s.at(0), maxCode)
 		}
 		if err := s.decode(); err != nil {
 			return err
@@ -474,6 +481,24 @@ func (l *linker) target(s *section, r *reloc) (uint64, error) {
 		return l.target(at.section, high)
 	case relGOTHi:
 		return l.got.place + l.gotAt[at], nil
+	case relGPI, relGPS:
+		return l.byGlobalPointer(s, r, at)
 	}
 	return l.address(at), nil
+}
+
+// byGlobalPointer is the address that an instruction finds by the global pointer, which only a linker makes it do: the
+// addend may have the pointer in it or not, so what counts is the instruction.
+func (l *linker) byGlobalPointer(s *section, r *reloc, at place) (uint64, error) {
+	n, ok := s.find(r.offset)
+	if !ok || n == len(s.code) || at.section == nil {
+		return 0, fmt.Errorf("a relocation by the global pointer of nothing")
+	}
+	for i := range s.file.symbols {
+		if sym := &s.file.symbols[i]; sym.name == "__global_pointer$" {
+			at.offset = sym.value + uint64(s.code[n].imm) - at.section.addr
+			return l.address(at), nil
+		}
+	}
+	return 0, fmt.Errorf("a relocation by the global pointer, and no symbol __global_pointer$")
 }

@@ -9,8 +9,8 @@ import (
 // signed extends the sign of a number of n bits.
 func signed(x uint16, n int) int64 { return int64(int16(x<<(16-n)) >> (16 - n)) }
 
-// bits takes n bits of h from a position on and puts them at another.
-func bits(h uint16, from, n, to int) uint16 { return h >> from & (1<<n - 1) << to }
+// field takes n bits of h from a position on and puts them at another.
+func field(h uint16, from, n, to int) uint16 { return h >> from & (1<<n - 1) << to }
 
 // decodeCompressed decodes an instruction of 16 bits, of the extension C, as the one of 32 bits that it stands for.
 func decodeCompressed(h uint16) (in inst, err error) {
@@ -38,12 +38,12 @@ func decodeCompressed(h uint16) (in inst, err error) {
 func (in *inst) quadrant0(h uint16) bool {
 	in.rd, in.rs1 = uint8(h>>2&7)+8, uint8(h>>7&7)+8
 	in.rs2 = in.rd
-	word := int64(bits(h, 10, 3, 3) | bits(h, 6, 1, 2) | bits(h, 5, 1, 6))
-	double := int64(bits(h, 10, 3, 3) | bits(h, 5, 2, 6))
+	word := int64(field(h, 10, 3, 3) | field(h, 6, 1, 2) | field(h, 5, 1, 6))
+	double := int64(field(h, 10, 3, 3) | field(h, 5, 2, 6))
 	switch h >> 13 {
 	case 0:
 		in.form, in.op, in.rs1 = immediate, pvm.AddImm64, 2
-		in.imm = int64(bits(h, 11, 2, 4) | bits(h, 7, 4, 6) | bits(h, 6, 1, 2) | bits(h, 5, 1, 3))
+		in.imm = int64(field(h, 11, 2, 4) | field(h, 7, 4, 6) | field(h, 6, 1, 2) | field(h, 5, 1, 3))
 		return in.imm != 0
 	case 2:
 		in.form, in.op, in.imm = load, pvm.LoadIndI32, word
@@ -62,7 +62,7 @@ func (in *inst) quadrant0(h uint16) bool {
 func (in *inst) quadrant1(h uint16) bool {
 	in.rd = uint8(h >> 7 & 31)
 	in.rs1 = in.rd
-	in.form, in.imm = immediate, signed(bits(h, 12, 1, 5)|bits(h, 2, 5, 0), 6)
+	in.form, in.imm = immediate, signed(field(h, 12, 1, 5)|field(h, 2, 5, 0), 6)
 	switch h >> 13 {
 	case 0:
 		in.op = pvm.AddImm64
@@ -73,7 +73,7 @@ func (in *inst) quadrant1(h uint16) bool {
 	case 3:
 		if in.rd == 2 {
 			in.op = pvm.AddImm64
-			in.imm = signed(bits(h, 12, 1, 9)|bits(h, 6, 1, 4)|bits(h, 5, 1, 6)|bits(h, 3, 2, 7)|bits(h, 2, 1, 5), 10)
+			in.imm = signed(field(h, 12, 1, 9)|field(h, 6, 1, 4)|field(h, 5, 1, 6)|field(h, 3, 2, 7)|field(h, 2, 1, 5), 10)
 			return true
 		}
 		in.form, in.op, in.imm = lui, pvm.LoadImm, in.imm<<12
@@ -81,14 +81,14 @@ func (in *inst) quadrant1(h uint16) bool {
 		in.short(h)
 	case 5:
 		in.form, in.op, in.rd = jal, pvm.Jump, zero
-		in.imm = signed(bits(h, 12, 1, 11)|bits(h, 11, 1, 4)|bits(h, 9, 2, 8)|bits(h, 8, 1, 10)|bits(h, 7, 1, 6)|
-			bits(h, 6, 1, 7)|bits(h, 3, 3, 1)|bits(h, 2, 1, 5), 12)
+		in.imm = signed(field(h, 12, 1, 11)|field(h, 11, 1, 4)|field(h, 9, 2, 8)|field(h, 8, 1, 10)|field(h, 7, 1, 6)|
+			field(h, 6, 1, 7)|field(h, 3, 3, 1)|field(h, 2, 1, 5), 12)
 	default:
 		in.form, in.op, in.rs1, in.rs2 = branch, pvm.BranchEq, uint8(h>>7&7)+8, zero
 		if h>>13 == 7 {
 			in.op = pvm.BranchNe
 		}
-		in.imm = signed(bits(h, 12, 1, 8)|bits(h, 10, 2, 3)|bits(h, 5, 2, 6)|bits(h, 3, 2, 1)|bits(h, 2, 1, 5), 9)
+		in.imm = signed(field(h, 12, 1, 8)|field(h, 10, 2, 3)|field(h, 5, 2, 6)|field(h, 3, 2, 1)|field(h, 2, 1, 5), 9)
 	}
 	return in.op != 0
 }
@@ -117,17 +117,17 @@ func (in *inst) quadrant2(h uint16) bool {
 	switch h >> 13 {
 	case 0:
 		in.form, in.op, in.rs1 = immediate, pvm.ShloLImm64, in.rd
-		in.imm = int64(bits(h, 12, 1, 5) | bits(h, 2, 5, 0))
+		in.imm = int64(field(h, 12, 1, 5) | field(h, 2, 5, 0))
 	case 2:
-		in.form, in.op, in.imm = load, pvm.LoadIndI32, int64(bits(h, 12, 1, 5)|bits(h, 4, 3, 2)|bits(h, 2, 2, 6))
+		in.form, in.op, in.imm = load, pvm.LoadIndI32, int64(field(h, 12, 1, 5)|field(h, 4, 3, 2)|field(h, 2, 2, 6))
 	case 3:
-		in.form, in.op, in.imm = load, pvm.LoadIndU64, int64(bits(h, 12, 1, 5)|bits(h, 5, 2, 3)|bits(h, 2, 3, 6))
+		in.form, in.op, in.imm = load, pvm.LoadIndU64, int64(field(h, 12, 1, 5)|field(h, 5, 2, 3)|field(h, 2, 3, 6))
 	case 4:
 		in.whole(h)
 	case 6:
-		in.form, in.op, in.imm = store, pvm.StoreIndU32, int64(bits(h, 9, 4, 2)|bits(h, 7, 2, 6))
+		in.form, in.op, in.imm = store, pvm.StoreIndU32, int64(field(h, 9, 4, 2)|field(h, 7, 2, 6))
 	case 7:
-		in.form, in.op, in.imm = store, pvm.StoreIndU64, int64(bits(h, 10, 3, 3)|bits(h, 7, 3, 6))
+		in.form, in.op, in.imm = store, pvm.StoreIndU64, int64(field(h, 10, 3, 3)|field(h, 7, 3, 6))
 	default:
 		return false
 	}

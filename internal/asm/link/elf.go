@@ -51,6 +51,7 @@ type file struct {
 	symbols  []symbol
 	header   []fields // of the sections
 	data     []byte
+	relocs   int // octets of relocations read
 }
 
 // fields are a section's header.
@@ -253,6 +254,9 @@ func (f *file) readRelocs(h fields) error {
 		return nil
 	}
 	table, _ := f.part(h.offset, h.size)
+	if f.relocs += len(table); f.relocs > len(f.data) { // else small files could make large ones
+		return f.fail(h.offset, "relocations", "they overlap")
+	}
 	if len(table)%relaSize != 0 {
 		return f.fail(h.offset, "relocations", "%d octets are no multiple of %d", len(table), relaSize)
 	}

@@ -22,16 +22,20 @@ func (l *linker) groups() (ro, rw, bss []*section) {
 	return ro, rw, bss
 }
 
-// maxMemory is more data than a program can have.
-const maxMemory = 1 << 30
+// The most that a program can have of read-only data, or of data with content, and of zeros.
+const (
+	maxData  = 1 << 24
+	maxZeros = 1 << 28
+)
 
 // layOut gives sections their places in the guest's memory. GP §A.7.
 func (l *linker) layOut() error {
 	ro, rw, bss := l.groups()
 	end := uint64(pvm.ZoneSize)
-	put := func(sections []*section) error {
+	put := func(sections []*section, limit uint64) error {
+		limit += end
 		for _, s := range sections {
-			if s.align&(s.align-1) != 0 || s.align > pvm.ZoneSize || s.size > maxMemory || end > maxMemory {
+			if s.align&(s.align-1) != 0 || s.align > pvm.ZoneSize || s.size > limit || end+s.size > limit {
 				return fail("%s: %d octets aligned to %d are too much for a program", s.at(0), s.size, s.align)
 			}
 			end = (end + s.align - 1) &^ (s.align - 1)
@@ -40,14 +44,14 @@ func (l *linker) layOut() error {
 		}
 		return nil
 	}
-	if err := put(ro); err != nil {
+	if err := put(ro, maxData); err != nil {
 		return err
 	}
 	end = rwStart(ro)
-	if err := put(rw); err != nil {
+	if err := put(rw, maxData); err != nil {
 		return err
 	}
-	return put(bss)
+	return put(bss, maxZeros)
 }
 
 // rwStart is where data begins that can be written.

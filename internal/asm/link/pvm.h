@@ -29,6 +29,16 @@ typedef long long i64;
 
 struct output { const void *octets; u64 length; };
 
+// Reads a natural number, as the Gray Paper encodes it (appendix C), and moves on behind it.
+static inline u64 natural(const u8 **at) {
+    u8 first = *(*at)++;
+    u32 more = 0;
+    while (more < 8 && first >> (7 - more) & 1) more++;
+    u64 low = 0;
+    for (u32 i = 0; i < more; i++) low |= (u64)*(*at)++ << (8 * i);
+    return more == 8 ? low : low | (u64)(first & (0x7f >> more)) << (8 * more);
+}
+
 #if defined(__riscv)
 
 // A call of the host is one instruction of the opcode custom-0, which the linker makes ecalli of: 0xb | NUMBER << 20.
