@@ -48,6 +48,7 @@ type Options struct {
 
 	Setup  *bandersnatch.Setup // what tickets are made with; see author.Options
 	Random io.Reader           // see author.Options
+	Prover author.Prover       // see author.Options
 	Events Events
 
 	Verify   func([]finality.Claim) (bad []int) // see finality.Options
@@ -149,7 +150,7 @@ func (n *Node) write() error {
 	var err error
 	n.Author, err = author.New(author.Options{
 		Params: n.Params, Keys: n.Keys, Chain: n.Chain, Pool: n.Pool, Store: n.Store, Loop: n.Loop, Slots: n.Slots,
-		Verifier: n.Importer.Verifier(), Log: n.Log, Setup: n.Setup, Tickets: n.sendTicket, Random: n.Random,
+		Verifier: n.Importer.Verifier(), Log: n.Log, Setup: n.Setup, Prover: n.Prover, Tickets: n.sendTicket, Random: n.Random,
 		Ready: func() bool { return !n.Gossip.Syncing() }, Authored: n.authored, Mistakes: n.Mistakes.Author,
 	})
 	if err != nil {

@@ -38,6 +38,8 @@ type Options struct {
 	Setup *bandersnatch.Setup
 	// Tickets is handed each ticket that was made for an epoch, when it is time to send it; nil puts it into the pool.
 	Tickets func(epoch uint32, id protocol.Hash, proof *block.TicketProof)
+	// Prover makes tickets in place of Setup, in simulations, where ring proofs would cost more than all the rest; optional.
+	Prover Prover
 	// Random hides who made a ticket; nil means the randomness of the operating system. It is read beside the loop.
 	Random io.Reader
 
@@ -48,6 +50,12 @@ type Options struct {
 
 	Mistakes Mistakes
 }
+
+// Prover gives what makes tickets for a ring.
+type Prover func(ring [][bandersnatch.PublicKeySize]byte) (Prove, error)
+
+// Prove makes what stands for a proof of the input by a member of a ring.
+type Prove func(key *bandersnatch.SecretKey, input []byte) (protocol.RingSignature, error)
 
 // Mistakes are made on purpose, by simulations that must notice them.
 type Mistakes struct {
@@ -82,6 +90,17 @@ func New(o Options) (*Author, error) {
 	if o.Tickets == nil {
 		a.opts.Tickets = func(epoch uint32, _ protocol.Hash, proof *block.TicketProof) { o.Pool.AddTicket(epoch, proof, nil) }
 	}
+	if setup := o.Setup; o.Prover == nil && setup != nil && setup.CanProve() {
+		a.opts.Prover = func(ring [][bandersnatch.PublicKeySize]byte) (Prove, error) {
+			p, err := setup.NewRingProver(ring, bandersnatch.ProverOptions{Random: o.Random, Workers: 1})
+			if err != nil {
+				return nil, err
+			}
+			return func(key *bandersnatch.SecretKey, input []byte) (protocol.RingSignature, error) {
+				return p.Prove(key, input, nil)
+			}, nil
+		}
+	}
 	return a, nil
 }
 
@@ -90,7 +109,7 @@ func (a *Author) Start() {
 	if len(a.opts.Keys) == 0 {
 		return
 	}
-	if a.opts.Setup == nil || !a.opts.Setup.CanProve() {
+	if a.opts.Prover == nil {
 		a.log.Warn("no tickets are made, because the reference string for ring proofs is missing: blocks only in fallback mode")
 	}
 	a.wait(a.opts.Slots.At(a.opts.Loop.Now()) + 1)

@@ -46,7 +46,7 @@ func (a *Author) compete(slot protocol.Slot) {
 	if _, phase := a.opts.Params.Epoch(slot); !ok || phase >= a.opts.Params.ContestLength {
 		return
 	}
-	if a.opts.Setup == nil || !a.opts.Setup.CanProve() {
+	if a.opts.Prover == nil {
 		return
 	}
 	a.prove(slot)
@@ -106,36 +106,36 @@ func (a *Author) makeTickets(of draw, after *safrole.State) {
 		return
 	}
 	a.opts.Loop.Go("prove", func() func() {
-		prover, err := a.opts.Setup.NewRingProver(ring, bandersnatch.ProverOptions{Random: a.opts.Random, Workers: 1})
+		prove, err := a.opts.Prover(ring)
 		return func() {
 			if err != nil {
 				a.log.Error("no tickets are made", "epoch", of.epoch, "error", err)
 				return
 			}
-			a.makeNext(of, prover)
+			a.makeNext(of, prove)
 		}
 	})
 }
 
 // makeNext makes the next ticket, unless there is something new to be made, or nothing any more.
-func (a *Author) makeNext(of draw, prover *bandersnatch.RingProver) {
+func (a *Author) makeNext(of draw, prove Prove) {
 	if a.stopped || of != a.contest.of || len(a.contest.jobs) == 0 {
 		return
 	}
 	next := a.contest.jobs[0]
 	a.contest.jobs = a.contest.jobs[1:]
 	a.opts.Loop.Go("prove", func() func() {
-		t, err := makeTicket(prover, next.key, of, next.attempt)
+		t, err := makeTicket(prove, next.key, of, next.attempt)
 		return func() {
 			a.keep(of, t, err)
-			a.makeNext(of, prover)
+			a.makeNext(of, prove)
 		}
 	})
 }
 
-func makeTicket(prover *bandersnatch.RingProver, k *keys.Validator, of draw, attempt uint8) (*made, error) {
+func makeTicket(prove Prove, k *keys.Validator, of draw, attempt uint8) (*made, error) {
 	input := safrole.TicketInput(of.entropy, attempt)
-	proof, err := prover.Prove(k.Bandersnatch, input, nil)
+	proof, err := prove(k.Bandersnatch, input)
 	if err != nil {
 		return nil, fmt.Errorf("ticket %d: %w", attempt, err)
 	}

@@ -29,6 +29,21 @@ type Options struct {
 	// Ancestor says whether a header is an ancestor of the block whose parent is given; nil leaves the check of
 	// lookup anchors out.
 	Ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool
+
+	Simulation
+}
+
+// Simulation is what simulations of many nodes ask for.
+type Simulation struct {
+	// Share gives the state after a block in place of executing it on the prior state, so that nodes can share the work;
+	// execute does it on a state that has the same root. Nil means that every block is executed.
+	Share    func(prior *state.State, v *block.View, execute func(*state.State) (*state.Delta, error)) (*state.State, error)
+	Mistakes Mistakes
+}
+
+// Mistakes are made on purpose, by simulations that must notice them.
+type Mistakes struct {
+	BelieveClaims bool // seals, proofs and signatures are not verified
 }
 
 // Importer executes blocks. It keeps no state of a chain, only caches. It is safe for concurrent use.
@@ -38,6 +53,7 @@ type Importer struct {
 	verifier *claim.Verifier
 	ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool
 	warming  *atomic.Bool // a goroutine makes code ready
+	sim      Simulation
 }
 
 // New makes an Importer, and what it would otherwise have to make while the first block waits.
@@ -47,14 +63,21 @@ func New(o Options) (*Importer, error) {
 		return nil, err
 	}
 	invoker := invoke.New(invoke.Options{Engine: o.Engine, Params: o.Params, Log: o.ServiceLog})
-	return &Importer{o.Params, invoker, verifier, o.Ancestor, new(atomic.Bool)}, nil
+	return &Importer{o.Params, invoker, verifier, o.Ancestor, new(atomic.Bool), o.Simulation}, nil
 }
 
 // Apply executes a block on the state of its parent and gives the state that results. An error that wraps
 // protocol.Invalid is the block's, any other is ours, a panic included. The state given does not change.
 func (im *Importer) Apply(prior *state.State, v *block.View) (post *state.State, err error) {
 	err = invariants.Guard(func() error {
-		post, err = im.apply(prior, v)
+		if im.sim.Share == nil {
+			post, err = im.apply(prior, v)
+			return err
+		}
+		post, err = im.sim.Share(prior, v, func(prior *state.State) (*state.Delta, error) {
+			_, delta, err := im.execute(prior, v)
+			return delta, err
+		})
 		return err
 	})
 	if err != nil {
@@ -64,11 +87,24 @@ func (im *Importer) Apply(prior *state.State, v *block.View) (post *state.State,
 }
 
 func (im *Importer) apply(prior *state.State, v *block.View) (*state.State, error) {
+	post, delta, err := im.execute(prior, v)
+	if err != nil {
+		return nil, err
+	}
+	im.warm(post, delta, v.Extrinsic.Preimages)
+	return post, nil
+}
+
+// execute gives the state after a block, and what changed.
+func (im *Importer) execute(prior *state.State, v *block.View) (*state.State, *state.Delta, error) {
 	var claims errgroup.Group
 	defer func() { _ = claims.Wait() }() // after a panic; otherwise it has been waited for
 	env := &transition.Env{
 		Params: im.params, Invoker: im.invoker, RingRoot: im.verifier.RingRoot,
 		Settle: func(s *claim.Set) {
+			if im.sim.Mistakes.BelieveClaims {
+				return
+			}
 			claims.Go(func() error {
 				StageClaims.Enter()
 				return invariants.Guard(func() error { return im.verifier.Settle(s) })
@@ -96,10 +132,9 @@ func (im *Importer) apply(prior *state.State, v *block.View) (*state.State, erro
 		err = fmt.Errorf("the prior state cannot be read: %w", readErr) // whatever rule seems broken is not
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	im.warm(post, delta, v.Extrinsic.Preimages)
-	return post, nil
+	return post, delta, nil
 }
 
 // Verifier gives what settles the claims of blocks, with what it knows of keys and rings.
@@ -110,5 +145,12 @@ func (im *Importer) Verifier() *claim.Verifier { return im.verifier }
 func (im *Importer) WithAncestor(ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool) *Importer {
 	other := *im
 	other.ancestor = ancestor
+	return &other
+}
+
+// Simulate gives an Importer that shares the caches of im and does what a simulation asks for.
+func (im *Importer) Simulate(s Simulation) *Importer {
+	other := *im
+	other.sim = s
 	return &other
 }

@@ -19,13 +19,18 @@ type Options struct {
 	SealKeys      int // bound on prepared Bandersnatch keys; 0 means 4096, four full sets
 
 	Setup *bandersnatch.Setup // what ring proofs rest on; nil means that of the Zcash ceremony, as on public chains
+
+	// Ticket judges what stands for a ring proof in simulations, where proofs would cost more than all the rest. Nil means
+	// the real thing.
+	Ticket func(*Ticket) bool
 }
 
 // Verifier settles claims. It keeps prepared keys and rings between blocks, by content. It is safe for concurrent use.
 type Verifier struct {
-	keys  *ed25519.KeyCache
-	vrf   *bandersnatch.Cache
-	setup *bandersnatch.Setup
+	keys   *ed25519.KeyCache
+	vrf    *bandersnatch.Cache
+	setup  *bandersnatch.Setup
+	ticket func(*Ticket) bool // nil: ring proofs are verified
 }
 
 // New makes a Verifier.
@@ -39,7 +44,7 @@ func New(o Options) *Verifier {
 	if o.Setup == nil {
 		o.Setup = bandersnatch.Zcash()
 	}
-	return &Verifier{ed25519.NewKeyCache(o.KeyCacheBytes), bandersnatch.NewCache(o.Setup, o.SealKeys), o.Setup}
+	return &Verifier{ed25519.NewKeyCache(o.KeyCacheBytes), bandersnatch.NewCache(o.Setup, o.SealKeys), o.Setup, o.Ticket}
 }
 
 // Warm makes the tables for rings of a size, so that no block has to wait for them.
@@ -115,6 +120,9 @@ func (v *Verifier) Tickets(claims []Ticket) error {
 	if len(claims) == 0 {
 		return nil
 	}
+	if v.ticket != nil {
+		return v.simulated(claims)
+	}
 	prepared := make([]*bandersnatch.RingClaim, len(claims))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -135,6 +143,15 @@ func (v *Verifier) Tickets(claims []Ticket) error {
 		return claims[bad.Bad[0]].Where.Err()
 	}
 	return err
+}
+
+func (v *Verifier) simulated(claims []Ticket) error {
+	for i := range claims {
+		if !v.ticket(&claims[i]) {
+			return claims[i].Where.Err()
+		}
+	}
+	return nil
 }
 
 // prepare checks as much of a ring proof as can be checked of it alone.
