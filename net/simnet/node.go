@@ -3,6 +3,7 @@ package simnet
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -39,7 +40,8 @@ type wish struct {
 
 // record is what a peer did.
 type record struct {
-	points int
+	points float64   // they decay
+	at     time.Time // when they were right
 	until  time.Time // refused until then
 }
 
@@ -95,16 +97,18 @@ func (n *Node) Blame(id jamnp.PeerID, points int, reason error) {
 	if n.blame == nil {
 		n.blame = make(map[jamnp.PeerID]*record)
 	}
-	r := n.blame[id]
+	r, now := n.blame[id], n.net.clock.Now()
 	if r == nil {
 		r = new(record)
 		n.blame[id] = r
 	}
 	n.stats.Blame += points
-	if r.points += points; r.points < BlameLimit {
+	r.points *= math.Exp2(-float64(now.Sub(r.at)) / float64(halfLife))
+	r.points, r.at = r.points+float64(points), now
+	if r.points < BlameLimit {
 		return
 	}
-	r.points, r.until = 0, n.net.clock.Now().Add(n.net.opts.Ban)
+	r.points, r.until = 0, now.Add(n.net.opts.Ban)
 	if l := n.links[id]; l != nil {
 		l.end(fmt.Errorf("blamed: %w", reason))
 	}

@@ -48,6 +48,9 @@ type Options struct {
 // BlameLimit is with how many points of blame a peer is disconnected.
 const BlameLimit = 100
 
+// halfLife is how long it takes until half of the points are forgotten.
+const halfLife = 10 * time.Minute
+
 func (o *Options) fill() {
 	orElse := func(d *time.Duration, otherwise time.Duration) {
 		if *d == 0 {

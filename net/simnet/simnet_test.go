@@ -339,11 +339,12 @@ func TestBlame(t *testing.T) {
 	w.meet(0, 1)
 	w.run(8 * time.Second)
 	w.peers[0].Blame(identity(1), BlameLimit-1, io.ErrShortWrite)
-	w.run(time.Minute)
-	if len(w.peers[0].Peers()) != 1 {
+	w.run(10 * time.Minute)
+	w.peers[0].Blame(identity(1), BlameLimit/2, io.ErrShortWrite)
+	if w.run(time.Minute); len(w.peers[0].Peers()) != 1 {
 		t.Error("disconnected too early")
 	}
-	w.peers[0].Blame(identity(1), 1, io.ErrShortWrite)
+	w.peers[0].Blame(identity(1), BlameLimit/10, io.ErrShortWrite)
 	w.run(time.Minute)
 	if len(w.peers[0].Peers()) != 0 {
 		t.Error("not disconnected, or not refused")

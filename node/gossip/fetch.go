@@ -54,6 +54,17 @@ func (g *Gossip) Want(hash protocol.Hash, slot protocol.Slot, from jamnp.PeerID)
 	g.want(hash, protocol.Hash{}, slot, from)
 }
 
+// Seek gets a block that nobody in particular is known to have, from those who are not behind it.
+func (g *Gossip) Seek(hash protocol.Hash, slot protocol.Slot) {
+	left := maxSources
+	for _, p := range g.order {
+		if p.head.Slot >= slot && left > 0 {
+			g.Want(hash, slot, p.ID)
+			left--
+		}
+	}
+}
+
 func (g *Gossip) want(hash, parent protocol.Hash, slot protocol.Slot, from jamnp.PeerID) {
 	p := g.peers[from]
 	if p == nil || slot <= g.Chain.Finalized().Slot || slot > g.latest() || g.Chain.Block(hash) != nil || g.Chain.Pending(hash) {

@@ -81,6 +81,7 @@ type Gossip struct {
 	wants     map[protocol.Hash]*want
 	fetched   int // octets of blocks that wait for their ancestors to come
 	sync      *syncing
+	lost      bool // nobody gives what follows
 	serving   int
 }
 

@@ -441,3 +441,44 @@ func TestLongFork(t *testing.T) {
 		t.Errorf("blame %d, %d octets held", n.worst, n.fetched)
 	}
 }
+
+// TestPruned meets peers that do not keep old blocks: the node says that it is lost, and is not when somebody helps.
+func TestPruned(t *testing.T) {
+	w := newWorld(t, fast)
+	w.validators(1)
+	all := w.grow(w.genesis.Header, 900, 80)
+	far := jamnp.Handshake{Final: jamnp.Final{Hash: all[70], Slot: 970}}
+	n := w.nodes[0]
+	for i := range 3 {
+		l := w.liar(i, far, func(jamnp.Kind, []byte) [][]byte { return nil })
+		n.Network.Connect(l.ID(), l.Address())
+	}
+	w.loop.Advance(time.Minute)
+	if !n.Lost() || n.Syncing() {
+		t.Error("does not know that it is lost")
+	}
+	id, at := stranger(7)
+	archive := w.add(id, at, Address{n.Self, n.net.Address()})
+	archive.take(all...)
+	w.loop.Advance(time.Minute)
+	w.agree(all[79])
+	if n.Lost() {
+		t.Error("thinks that it is lost")
+	}
+}
+
+// TestSeek gets a block that was named by somebody who does not have it.
+func TestSeek(t *testing.T) {
+	w := newWorld(t, fast)
+	w.validators(2)
+	w.loop.Advance(20 * time.Second)
+	hash := w.author(w.genesis.Header, 20, 0)
+	w.net.Partition([]jamnp.PeerID{w.nodes[0].Self})
+	w.nodes[0].take(hash)
+	w.loop.Advance(time.Second)
+	w.nodes[1].peers[w.nodes[0].Self].head.Slot = 20
+	w.nodes[1].Seek(hash, 20)
+	w.net.Heal()
+	w.loop.Advance(20 * time.Second)
+	w.agree(hash)
+}

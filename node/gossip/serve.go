@@ -179,11 +179,8 @@ func ascend(disk *store.Store, from *store.Entry, most int, tip *chain.Block) ([
 		return nil, err // nothing above it; or an answer would be of another fork
 	}
 	var out []protocol.Hash
-	for window := protocol.Slot(most); len(out) == 0 && most > 0 && from.Slot < tip.Slot; window *= 2 {
-		end := tip.Slot
-		if window < end-from.Slot {
-			end = from.Slot + window
-		}
+	for window := uint64(most); len(out) == 0 && most > 0 && from.Slot < tip.Slot; window *= 2 {
+		end := protocol.Slot(min(uint64(from.Slot)+window, uint64(tip.Slot)))
 		at, err := disk.AncestorAt(tip.Hash, end)
 		for err == nil && at.Hash != from.Hash {
 			out = append(out, at.Hash)

@@ -100,11 +100,28 @@ func (g *Gossip) advance(s *syncing) {
 				p.head = s.cursor // it does not have what it says; until it announces more
 			}
 		}
+		if s.blocks == 0 && s.base && len(s.given) > 0 {
+			g.stuck(s)
+			return
+		}
+		g.lost = false
 		g.progress(s, g.Chain.Best().Slot)
 		g.log.Debug("caught up", "slot", g.Chain.Best().Slot, "blocks", s.blocks, "peers", len(s.asked))
 		g.flush()
 	}
 }
+
+// stuck is for when nobody gives what follows on the finalized block, although some say that they are far ahead: they may not keep
+// blocks that are so old. Then only a state helps.
+func (g *Gossip) stuck(s *syncing) {
+	if !g.lost {
+		g.log.Warn("no peer gives the blocks that follow on ours", "slot", s.cursor.Slot, "peers", len(s.given))
+	}
+	g.lost = true
+}
+
+// Lost says that the last attempt to catch up got nothing from anybody, so that a state should be downloaded: see Warp.
+func (g *Gossip) Lost() bool { return g.lost }
 
 // nextSource picks, in turns, a peer that says it has more blocks. Busy says that there is one, but not now.
 func (g *Gossip) nextSource(s *syncing) (p *peer, busy bool) {
