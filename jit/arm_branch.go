@@ -47,7 +47,7 @@ func (l *armLowerer) loadImmJump(in *pvm.Inst, _ uint32) {
 func (l *armLowerer) jumpTo(target uint32) {
 	at := l.labels[target]
 	switch {
-	case at > alignHead:
+	case at < notYet:
 		l.a.B(int(at) - l.a.Len())
 	case int(target) != l.i+1: // else it falls through
 		l.jumpFar(target)
@@ -62,7 +62,7 @@ func (l *armLowerer) branchTo(t test, target uint32) {
 	}
 	at := l.labels[target]
 	switch rel := int(at) - l.a.Len(); {
-	case at <= alignHead:
+	case at >= notYet:
 		l.fixups = append(l.fixups, fixup{uint32(l.a.Len()), target, 0})
 		l.emit(t, 0)
 	case rel >= -arm64.Reach:

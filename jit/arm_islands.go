@@ -46,7 +46,7 @@ func (l *armLowerer) payStubs() {
 func (l *armLowerer) bridges() {
 	l.a.Reserve(arm64.Inst * len(l.fixups))
 	for _, f := range l.fixups {
-		if to := l.labels[f.target]; to > alignHead {
+		if to := l.labels[f.target]; to < notYet {
 			l.a.Patch(int(f.at), int(to))
 			continue
 		}

@@ -67,7 +67,7 @@ func (l *armLowerer) stub(kind uint32) {
 // block writes the code of a block, which begins with paying for all of it.
 func (l *armLowerer) block(b pvm.Block) {
 	l.a.Reserve(maxLowered)
-	if l.labels[b.First] == alignHead {
+	if l.labels[b.First]&loopHead != 0 {
 		l.a.AlignTo(armAlignment)
 	}
 	l.labels[b.First] = uint32(l.a.Len())

@@ -31,6 +31,9 @@ const maxFused = 3
 // where there are no such signals.
 const slice = 1 << 20
 
+// MachineCode is how many octets of machine code the program became, jump table included.
+func (c *code) MachineCode() int { return c.size }
+
 // Run is Ψ. GP §A.1.
 func (c *code) Run(m *pvm.Machine) pvm.Exit {
 	g, ok := m.Mem.Backing().(*guest)

@@ -13,13 +13,15 @@ import (
 // pass is what is kept of a program while it is lowered, for whatever processor. Positions are octets from the start of
 // the code.
 type pass struct {
-	insts  []pvm.Inst
-	blocks []pvm.Block
-	i      int // the instruction being lowered
-	end    int // where its block ends
-	most   int // octets that the code may have
+	insts   []pvm.Inst
+	blocks  []pvm.Block
+	ends    []blockEnd // of the blocks
+	circles []uint32   // blocks that lead back to themselves
+	i       int        // the instruction being lowered
+	end     int        // where its block ends
+	most    int        // octets that the code may have
 
-	labels   []uint32 // by instruction: where its block begins, or alignHead, or 0
+	labels   []uint32 // by instruction: where its block begins, or before that what is known of it, or 0
 	fixups   []fixup
 	gasJumps []uint32 // by block: the jump to its out-of-gas stub
 	slow     []slowPath
@@ -41,8 +43,13 @@ type assembler interface {
 	link(code []byte, at, to uint32) // makes what pass.tables says lead to the table, which is at to; at is the address of the code
 }
 
-// alignHead marks in labels, before the code exists, what backward branches lead to.
-const alignHead = 1
+// What labels say of a block before its code exists.
+const (
+	notYet    = 1 << 31
+	loopHead  = 1 << 30 // something behind it leads back
+	countedOn = 1 << 29 // what it pays is final, because another one pays for it
+	paysMask  = 1<<20 - 1
+)
 
 // fixup is a forward jump, to be completed when the place of its target is known; skip is how far behind that it leads.
 type fixup struct{ at, target, skip uint32 }
@@ -84,10 +91,30 @@ const (
 	kindGas  = 2
 )
 
-// goesBack says of each opcode whether a target before it means a loop.
-var goesBack = func() (t [256]bool) {
+// How a block ends, as far as it says itself where execution goes on.
+const (
+	endsElse   = 0 // or where is not known
+	endsJump   = 1 // by a jump
+	endsCall   = 2 // by one that leaves a return address
+	endsBranch = 3 // by a branch; what is odd may be part of a loop
+)
+
+// blockEnd is how a block ends, and where it goes if there is such a place.
+type blockEnd struct {
+	target uint32
+	kind   uint8
+}
+
+var endKinds = func() (t [256]uint8) {
 	for op := range pvm.Ops {
-		t[op] = pvm.Ops[op].Flags&(pvm.Branches|pvm.Jumps) != 0 && pvm.Opcode(op) != pvm.LoadImmJump
+		switch flags := pvm.Ops[op].Flags; {
+		case pvm.Opcode(op) == pvm.LoadImmJump:
+			t[op] = endsCall
+		case flags.Has(pvm.Jumps):
+			t[op] = endsJump
+		case flags.Has(pvm.Branches):
+			t[op] = endsBranch
+		}
 	}
 	return t
 }()
@@ -101,10 +128,26 @@ func (s *pass) reset(p *pvm.Program, most int) {
 	s.gasJumps, s.tables = s.gasJumps[:0], s.tables[:0]
 	s.jumps = uint32(len(p.JumpTable))
 	s.gaps = slices.Contains(p.JumpTable, pvm.NoTarget)
+	s.circles = s.circles[:0]
+	s.ends = slices.Grow(s.ends[:0], len(p.Blocks))[:len(p.Blocks)]
 	for i := range p.Blocks { // only the last instruction of a block goes anywhere
 		last := s.blockEnd(i) - 1
-		if in := &p.Insts[last]; goesBack[in.Op] && in.Y <= uint32(last) {
-			s.labels[in.Y] = alignHead
+		in := &p.Insts[last]
+		kind := endKinds[in.Op]
+		if kind != endsElse && in.Y == pvm.NoTarget {
+			kind = endsElse
+		}
+		s.ends[i] = blockEnd{in.Y, kind}
+		s.labels[p.Blocks[i].First] = notYet | min(p.Blocks[i].Cost, paysMask)
+		loops := kind & 1
+		if in.Y > uint32(last) {
+			loops = 0
+		}
+		if loops != 0 {
+			s.labels[in.Y] |= loopHead
+			if in.Y == p.Blocks[i].First {
+				s.circles = append(s.circles, uint32(i))
+			}
 		}
 	}
 }

@@ -36,7 +36,6 @@ type lowerer struct {
 	extra   []uint16 // by block: what it pays for others, see plan
 	latches []latch  // for plan
 	around  []uint32 // for plan
-	heads   []uint32 // by instruction, where a block begins: what it pays
 	ahead   uint16   // see site
 	skip    uint32   // how much of the block that is gone to is done already: its payment, or nothing
 	half    bool     // the first of two rounds is being lowered: its branch leaves the loop
@@ -86,13 +85,13 @@ func (l *lowerer) block(b pvm.Block) {
 		l.twice(b)
 		return
 	}
-	if l.labels[b.First] == alignHead {
+	if l.labels[b.First]&loopHead != 0 {
 		l.a.AlignTo(loopAlignment, loopAlignment)
 	}
 	l.labels[b.First] = uint32(l.a.Len())
 	l.ahead = l.extra[len(l.gasJumps)]
 	if l.ahead > 0 {
-		l.skip = payment(l.heads[l.insts[l.end-1].Y])
+		l.skip = payment(l.ahead)
 	}
 	l.a.Pay(gasReg, int32(b.Cost+uint32(l.ahead)))
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))

@@ -1,10 +1,6 @@
 package jit
 
-import (
-	"slices"
-
-	"damson/internal/pvm"
-)
+import "slices"
 
 // maxAhead bounds what a block pays for itself and for another one.
 const maxAhead = 1000
@@ -25,27 +21,23 @@ const (
 // pay for each other, so that none closes a circle without a payment.
 func (l *lowerer) plan() {
 	l.extra = slices.Grow(l.extra[:0], len(l.blocks))[:len(l.blocks)]
-	l.heads = slices.Grow(l.heads[:0], len(l.insts))[:len(l.insts)]
-	for i, b := range l.blocks {
-		l.extra[i] = 0
-		l.heads[b.First] = b.Cost
-		if l.short(b, l.blockEnd(i)) {
-			l.heads[b.First] = 2 * b.Cost
+	for _, i := range l.circles {
+		if b := l.blocks[i]; l.short(b, l.blockEnd(int(i))) { // pays for two rounds
+			l.labels[b.First] += b.Cost
 		}
 	}
 	latches := l.latches[:0]
 	for i := len(l.blocks) - 1; i >= 0; i-- {
-		end := l.blockEnd(i)
-		last := &l.insts[end-1]
-		switch flags := pvm.Ops[last.Op].Flags; {
-		case flags&(pvm.Jumps|pvm.Branches) == 0 || last.Y == pvm.NoTarget || last.Y == uint32(end):
-		case flags&pvm.Jumps != 0:
-			l.payFor(i, last.Y)
-			if last.Op == pvm.Jump && last.Y < l.blocks[i].First {
-				latches = append(latches, latch{i, last.Y, true})
-			}
-		case last.Y < l.blocks[i].First:
-			latches = append(latches, latch{i, last.Y, false})
+		end, first := l.ends[i], l.blocks[i].First
+		l.extra[i] = 0
+		switch {
+		case end.kind == endsElse || end.target == uint32(l.blockEnd(i)):
+			continue
+		case end.kind != endsBranch:
+			l.payFor(i, end.target)
+		}
+		if end.kind != endsCall && end.target < first {
+			latches = append(latches, latch{i, end.target, end.kind == endsJump})
 		}
 	}
 	l.latches = latches
@@ -81,9 +73,9 @@ func (l *lowerer) payForLoops() {
 
 // payFor makes block i pay for the one that begins with instruction target, unless others count on what it pays.
 func (l *lowerer) payFor(i int, target uint32) {
-	here, there := &l.heads[l.blocks[i].First], &l.heads[target]
-	pays := *there &^ countedOn
-	if *here > maxAhead || pays > maxAhead || here == there {
+	here, there := &l.labels[l.blocks[i].First], &l.labels[target]
+	mine, pays := *here&(countedOn|paysMask), *there&paysMask
+	if mine > maxAhead || pays > maxAhead || here == there {
 		return
 	}
 	*there |= countedOn
@@ -91,12 +83,9 @@ func (l *lowerer) payFor(i int, target uint32) {
 	l.extra[i] = uint16(pays)
 }
 
-// countedOn marks what a block pays as final, because one behind it pays for it.
-const countedOn = 1 << 31
-
 // payment is how many octets the payment of so much takes where a block begins.
-func payment(pays uint32) uint32 {
-	if pays&^countedOn <= mostInPayment {
+func payment(pays uint16) uint32 {
+	if pays <= mostInPayment {
 		return shortPayment
 	}
 	return longPayment

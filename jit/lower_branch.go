@@ -48,8 +48,8 @@ func lowerLoadImmJump(l *lowerer, in *pvm.Inst, _ uint32) {
 func (l *lowerer) jump(target uint32) {
 	at := l.labels[target]
 	switch {
-	case at <= alignHead && int(target) == l.i+1: // falls through
-	case at <= alignHead:
+	case at >= notYet && int(target) == l.i+1: // falls through
+	case at >= notYet:
 		l.a.Jmp32(0)
 		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target, l.skip})
 	default:
@@ -73,7 +73,7 @@ func (l *lowerer) branch(c amd64.Cond, target uint32) {
 		return
 	}
 	at := l.labels[target]
-	if at <= alignHead {
+	if at >= notYet {
 		l.a.Jcc32(c, 0)
 		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target, 0})
 		return

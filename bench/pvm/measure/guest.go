@@ -5,7 +5,6 @@ package measure
 import (
 	"bytes"
 	"fmt"
-	"reflect"
 	"runtime"
 	"time"
 
@@ -75,16 +74,10 @@ func (g *Guest) check(exit pvm.Exit) error {
 	return nil
 }
 
-// MachineCode is how many octets of machine code a program became, or 0 if the engine made none. Package jit shows
-// nobody its code, so this looks for the field.
-func MachineCode(c pvm.Code) int64 {
-	v := reflect.ValueOf(c)
-	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
-		return 0
+// MachineCode is how many octets of machine code a program became, or 0 if the engine made none.
+func MachineCode(c pvm.Code) int {
+	if c, ok := c.(interface{ MachineCode() int }); ok {
+		return c.MachineCode()
 	}
-	size := v.Elem().FieldByName("size")
-	if !size.IsValid() || !size.CanInt() {
-		return 0
-	}
-	return size.Int()
+	return 0
 }
