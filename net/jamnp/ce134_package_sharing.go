@@ -2,6 +2,7 @@ package jamnp
 
 import (
 	"damson/internal/block"
+	"damson/internal/bundle"
 	"damson/internal/codec"
 	"damson/internal/protocol"
 )
@@ -25,7 +26,7 @@ const refinedOctets = 32 + 64
 func SharingLimit(p *protocol.Params) int { return 2 + 3 + 64*p.MaxPackageImports }
 
 // BundleLimit bounds a bundle: what GP eq:checkextractsize counts, and the package's fields of fixed length.
-func BundleLimit(p *protocol.Params) int { return p.MaxBundle + packageOctets }
+func BundleLimit(p *protocol.Params) int { return bundle.MaxOctets(p) }
 
 // RefinedLimit bounds the answer of CE 134.
 func RefinedLimit(*protocol.Params) int { return refinedOctets }

@@ -1,6 +1,7 @@
 package jamnp
 
 import (
+	"damson/internal/bundle"
 	"damson/internal/codec"
 	"damson/internal/protocol"
 )
@@ -52,7 +53,7 @@ func ShardRequestLimit(*protocol.Params) int { return shardRequestOctets }
 
 // BundleShardLimit bounds the shard of a bundle: its part of two octets of every piece. GP §H.
 func BundleShardLimit(p *protocol.Params) int {
-	pieces := (p.MaxBundle + p.PieceOctets - 1) / p.PieceOctets
+	pieces := (bundle.MaxOctets(p) + p.PieceOctets - 1) / p.PieceOctets
 	return 2 * pieces
 }
 

@@ -21,6 +21,7 @@ const (
 	ErrOversized = protocol.Invalid("jamnp/message_over_limit")
 	ErrCut       = protocol.Invalid("jamnp/stream_ends_within_message")
 	ErrMessages  = protocol.Invalid("jamnp/wrong_number_of_messages")
+	ErrUnread    = protocol.Invalid("jamnp/message_longer_than_what_it_holds")
 )
 
 // lengthOctets go before every message: its length.
@@ -37,17 +38,9 @@ func AppendMessage(b, message []byte) []byte {
 // ReadMessage reads a message. One longer than the limit is refused when its length is read: ErrOversized. The error is io.EOF
 // if the stream ends before the message and ErrCut if it ends within. Memory grows with what comes, not with what is promised.
 func ReadMessage(r io.Reader, limit int) ([]byte, error) {
-	var prefix [lengthOctets]byte
-	switch _, err := io.ReadFull(r, prefix[:]); err {
-	case nil:
-	case io.ErrUnexpectedEOF:
-		return nil, ErrCut
-	default:
+	length, err := readLength(r, limit)
+	if err != nil {
 		return nil, err
-	}
-	length := int64(binary.LittleEndian.Uint32(prefix[:]))
-	if length > int64(limit) {
-		return nil, fmt.Errorf("%d octets, at most %d are taken: %w", length, limit, ErrOversized)
 	}
 	message := make([]byte, 0, min(int(length), readStep))
 	for len(message) < int(length) {
@@ -67,6 +60,48 @@ func ReadMessage(r io.Reader, limit int) ([]byte, error) {
 		}
 	}
 	return message, nil
+}
+
+// readLength reads how long the next message is.
+func readLength(r io.Reader, limit int) (int64, error) {
+	var prefix [lengthOctets]byte
+	switch _, err := io.ReadFull(r, prefix[:]); err {
+	case nil:
+	case io.ErrUnexpectedEOF:
+		return 0, ErrCut
+	default:
+		return 0, err
+	}
+	length := int64(binary.LittleEndian.Uint32(prefix[:]))
+	if length > int64(limit) {
+		return 0, fmt.Errorf("%d octets, at most %d are taken: %w", length, limit, ErrOversized)
+	}
+	return length, nil
+}
+
+// StreamMessage hands the octets of the next message to a function as they come, for which the rules of ReadMessage hold. The
+// function must take them all.
+func StreamMessage(r io.Reader, limit int, read func(io.Reader) error) error {
+	length, err := readLength(r, limit)
+	if err != nil {
+		return err
+	}
+	rest := &io.LimitedReader{R: whole{r}, N: length}
+	if err = read(rest); err == nil && rest.N > 0 {
+		err = ErrUnread
+	}
+	return err
+}
+
+// whole is a stream whose end is within a message.
+type whole struct{ io.Reader }
+
+func (w whole) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err == io.EOF { // as streams return it, which wrap nothing
+		err = ErrCut
+	}
+	return n, err
 }
 
 // Encode gives a message's octets.

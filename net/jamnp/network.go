@@ -2,6 +2,7 @@ package jamnp
 
 import (
 	"errors"
+	"io"
 	"net/netip"
 	"time"
 
@@ -74,6 +75,9 @@ type Exchange interface {
 	// Next reads the next message, of at most limit octets: more is refused when the length is read. At FIN the error is io.EOF.
 	// The function is called on the loop. Only one Next may be under way.
 	Next(limit int, then func(message []byte, err error))
+	// Stream reads the next message as it comes, beside the loop: read is handed its octets and must take them all. If read
+	// fails, what is left is not waited for. Then is called on the loop with the error of read, or of the network as for Next.
+	Stream(limit int, read func(io.Reader) error, then func(error))
 	// Answer sends messages and FIN. The request must have been read up to its FIN.
 	Answer(messages ...[]byte)
 	// Reject resets the stream for a reason that is logged.

@@ -8,6 +8,7 @@ import (
 
 	quicgo "github.com/quic-go/quic-go"
 
+	"damson/internal/protocol"
 	"damson/net/jamnp"
 )
 
@@ -65,6 +66,33 @@ func (x *exchange) Next(limit int, then func(message []byte, err error)) {
 			x.reading = false
 			x.read = errors.Is(err, io.EOF)
 			then(message, err)
+			r.give()
+			c.blameFor(x.kind, err)
+		})
+	})
+}
+
+// Stream reads the next message as it comes.
+func (x *exchange) Stream(limit int, read func(io.Reader) error, then func(error)) {
+	c := x.c
+	if x.reading || x.ended || c.net.closed {
+		c.net.o.Loop.Post(func() { then(errTwice) })
+		return
+	}
+	x.reading = true
+	c.net.tasks.Go(func() {
+		r := reader{c: c, stream: x.stream}
+		err := r.expect()
+		if err == nil {
+			err = jamnp.StreamMessage(&r, limit, read)
+		}
+		if _, broken := errors.AsType[protocol.Invalid](err); !broken { // else it is no error of the stream
+			err = translate(err)
+		}
+		c.net.o.Loop.Post(func() {
+			x.reading = false
+			x.read = errors.Is(err, io.EOF)
+			then(err)
 			r.give()
 			c.blameFor(x.kind, err)
 		})

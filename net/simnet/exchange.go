@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"time"
@@ -165,6 +166,16 @@ func (s *served) Next(limit int, then func([]byte, error)) {
 		s.read++
 	}
 	s.node.later(func() { then(message, err) })
+}
+
+// Stream implements jamnp.Exchange.
+func (s *served) Stream(limit int, read func(io.Reader) error, then func(error)) {
+	s.Next(limit, func(message []byte, err error) {
+		if err == nil {
+			err = jamnp.StreamMessage(bytes.NewReader(jamnp.AppendMessage(nil, message)), limit, read)
+		}
+		then(err)
+	})
 }
 
 // Answer implements jamnp.Exchange.
