@@ -38,6 +38,7 @@ type lowerer struct {
 	around  []uint32 // for plan
 	ahead   uint16   // see site
 	skip    uint32   // how much of the block that is gone to is done already: its payment, or nothing
+	doubles bool     // short loops are lowered twice
 	half    bool     // the first of two rounds is being lowered: its branch leaves the loop
 
 	// What the flags say, as long as the code ends where it did: flagsCond holds if flagsReg is 0.
@@ -62,6 +63,7 @@ func (l *lowerer) code() []byte { return l.a.Bytes() }
 func (l *lowerer) begin() {
 	l.a.Reset()
 	l.loops, l.skip, l.ahead = l.loops[:0], 0, 0
+	l.doubles = len(l.circles) <= someLoops+len(l.insts)/instsByLoop
 	l.plan()
 	l.stub(kindStep)
 	l.a.AlignTo(stubGas, stubGas)

@@ -8,6 +8,13 @@ import (
 // maxShort is how many instructions a loop may have to be lowered twice.
 const maxShort = 16
 
+// Programs with more loops of one block than these are made to keep a recompiler busy: there are so many for each
+// instruction, and so many in any case, that are lowered twice.
+const (
+	instsByLoop = 32
+	someLoops   = 256
+)
+
 // loop is a block that branches back to its own start, lowered so that two rounds are paid for at a time. That saves half
 // of the payments and of the jumps, which is much where there is little else. What to do when there is not gas
 // enough for two rounds, or when the loop ends after the first of them, lies out of line.
@@ -22,6 +29,9 @@ type loop struct {
 // short reports whether the block, which ends before instruction end, is such a loop.
 func (l *lowerer) short(b pvm.Block, end int) bool {
 	last := &l.insts[end-1]
+	if !l.doubles {
+		return false
+	}
 	if last.Y != b.First || pvm.Ops[last.Op].Flags&pvm.Branches == 0 || end-int(b.First) > maxShort {
 		return false
 	}

@@ -150,20 +150,22 @@ func TestOpcodesAreLowered(t *testing.T) {
 	}
 }
 
-// hostile makes a program of n octets of the same few, each an instruction of its own.
-func hostile(tb testing.TB, unit []byte, n int) *pvm.Program {
+// hostile makes a program of n octets of the same few instructions.
+func hostile(tb testing.TB, unit [][]byte, n int) *pvm.Program {
 	tb.Helper()
 	blob := []byte{0, 1, 0xc0 | byte(n>>16), byte(n), byte(n >> 8)}
 	if n >= 1<<21 {
 		blob = []byte{0, 1, 0xe0 | byte(n>>24), byte(n), byte(n >> 8), byte(n >> 16)}
 	}
 	mask := make([]byte, (n+7)/8)
-	for at := range n {
-		blob = append(blob, unit[at%len(unit)])
-		if at%len(unit) == 0 {
-			mask[at/8] |= 1 << (at % 8)
-		}
+	head := len(blob)
+	for at, i := 0, 0; at < n; i++ {
+		in := unit[i%len(unit)]
+		mask[at/8] |= 1 << (at % 8)
+		blob = append(blob, in...)
+		at += len(in)
 	}
+	blob = blob[:head+n]
 	p, err := pvm.Decode(append(blob, mask...))
 	if err != nil {
 		tb.Fatal(err)
@@ -172,17 +174,18 @@ func hostile(tb testing.TB, unit []byte, n int) *pvm.Program {
 }
 
 // hostileUnits are instructions that take the most machine code, or time to compile, for their size.
-var hostileUnits = map[string][]byte{
-	"fallthrough":  {1},
-	"trap":         {0},
-	"ecalli":       {10},
-	"jump_ind":     {50},
-	"jump self":    {40},
-	"branch":       {170, 0x21},
-	"div_s_64":     {204, 0x21, 3},
-	"rem_s_32":     {196, 0x21, 3},
-	"mul_upper_su": {215, 0x21, 3},
-	"store_imm":    {73, 1},
+var hostileUnits = map[string][][]byte{
+	"fallthrough":  {{1}},
+	"trap":         {{0}},
+	"ecalli":       {{10}},
+	"jump_ind":     {{50}},
+	"jump self":    {{40}},
+	"branch":       {{170, 0x21}},
+	"div_s_64":     {{204, 0x21, 3}},
+	"rem_s_32":     {{196, 0x21, 3}},
+	"mul_upper_su": {{215, 0x21, 3}},
+	"store_imm":    {{73, 1}},
+	"short loops":  {{100, 0x21}, {170, 0x21, 0xfe}},
 }
 
 func TestHostilePrograms(t *testing.T) {
