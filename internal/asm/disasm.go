@@ -323,10 +323,9 @@ func (w *writer) jumps() {
 		w.line(fmt.Sprintf(".jumpsize %d", z))
 	}
 	for i := uint64(0); i < blob.Jumps(); i++ {
-		switch {
-		case i%rowLabels == 0:
+		if i%rowLabels == 0 {
 			w.text.WriteString(".jumps ")
-		default:
+		} else {
 			w.text.WriteString(", ")
 		}
 		if at := w.listing.Program.JumpTable[i]; at != pvm.NoTarget {

@@ -8,14 +8,10 @@ import (
 	"testing"
 
 	"damson/bench/programs"
-	"damson/crypto/blake2b"
-	"damson/internal/archive"
 	"damson/internal/asm"
 	"damson/internal/codec"
-	"damson/internal/protocol"
 	"damson/internal/services"
 	"damson/internal/vectors"
-	"damson/node/trace"
 )
 
 // roundTrip assembles the listing of a program, and wants the program.
@@ -70,71 +66,6 @@ func TestRoundTripShared(t *testing.T) {
 		})
 	}
 	t.Logf("%d programs", len(files))
-}
-
-// TestRoundTripTraces: all code of services that the states of the official traces hold.
-func TestRoundTripTraces(t *testing.T) {
-	root := vectors.Root(t)
-	found := map[[32]byte]bool{}
-	for _, suite := range []string{"traces", "fuzz-traces"} {
-		files, err := filepath.Glob(filepath.Join(root, suite, "*.tar.zst"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			for _, blob := range codesOf(t, file) {
-				if hash := blake2b.Sum256(blob); !found[hash] {
-					found[hash] = true
-					roundTrip(t, blob)
-				}
-			}
-		}
-	}
-	if len(found) < 2 {
-		t.Errorf("only %d codes of services found", len(found))
-	}
-	vectors.Figure(t, "codes of services", "%d, each assembled from its listing", len(found))
-}
-
-// codesOf finds the code of services in an archive of traces: what is preceded by metadata and is a standard program.
-func codesOf(t *testing.T, file string) (codes [][]byte) {
-	t.Helper()
-	seen := map[[31]byte]bool{}
-	err := archive.Read(file, func(name string, data []byte) error {
-		if filepath.Ext(name) != ".bin" {
-			return nil
-		}
-		var states []trace.RawState
-		if filepath.Base(name) == "genesis.bin" {
-			g, err := trace.DecodeGenesis(data, protocol.Tiny())
-			if err != nil {
-				return err
-			}
-			states = append(states, g.State)
-		} else {
-			step, err := trace.DecodeStep(data, protocol.Tiny())
-			if err != nil {
-				return err
-			}
-			states = append(states, step.Pre, step.Post)
-		}
-		for _, s := range states {
-			for _, entry := range s.Entries {
-				if seen[entry.Key] {
-					continue
-				}
-				if o, err := asm.OpenAs(entry.Value, asm.ServiceCode); err == nil && len(o.Blob) > 3 {
-					seen[entry.Key] = true
-					codes = append(codes, entry.Value)
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return codes
 }
 
 // TestRoundTripRandom: programs of all kinds of octets.

@@ -1,6 +1,7 @@
 package workbench
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,10 +72,11 @@ type lockStep struct {
 	stores  []undo
 }
 
-// undo is what a word of memory was before a store.
+// undo is what a word of memory was before a store, and after.
 type undo struct {
-	addr uint32
-	old  [8]byte
+	step     int // of the block
+	addr     uint32
+	old, now [8]byte
 }
 
 // Diff runs a program on two engines, block by block, and compares registers, gas, counter, exit and what was stored
@@ -146,11 +148,15 @@ func (l *lockStep) runReference(budget int64) pvm.Exit {
 			return pvm.Exit{Reason: pvm.OutOfGas}
 		}
 		if _, in, ok := l.plain(m.PC); ok {
-			if addr, _, _, stores := stored(&in, m); stores {
-				u := undo{addr: addr}
+			if addr, value, width, stores := stored(&in, m); stores {
+				u := undo{step: len(l.history) - 1, addr: addr}
 				for i := range u.old {
 					x, _ := m.Mem.Load(addr+uint32(i), 1)
 					u.old[i] = byte(x)
+				}
+				u.now = u.old
+				for i := range width {
+					u.now[i] = byte(value >> (8 * i))
 				}
 				l.stores = append(l.stores, u)
 			}
@@ -223,12 +229,12 @@ func (l *lockStep) locate(d *Divergence) error {
 	n := len(l.history) - 1 // instructions that the reference has run
 	culprit := max(n-1, 0)
 	for k := 1; k < n; k++ {
-		registers, err := l.cutShort(k)
+		registers, memory, err := l.cutShort(k)
 		if err != nil {
 			return err
 		}
-		if registers != nil {
-			d.Registers, culprit = registers, k-1
+		if registers != nil || memory != nil {
+			d.Registers, d.Memory, culprit = registers, memory, k-1
 			break
 		}
 	}
@@ -240,21 +246,21 @@ func (l *lockStep) locate(d *Divergence) error {
 
 // cutShort runs the subject on the first k instructions of the block, with a trap behind them, and gives what then
 // differs.
-func (l *lockStep) cutShort(k int) ([]Differ, error) {
+func (l *lockStep) cutShort(k int) (registers, memory []Differ, err error) {
 	blob := l.Image.Program.Blob()
 	size := len(l.Image.Program.Code())
 	at := len(blob) - (size+7)/8 - size + int(l.history[k].PC)
 	if at < 0 || at >= len(blob) {
-		return nil, errNotFound
+		return nil, nil, errNotFound
 	}
 	blob[at] = byte(pvm.Trap)
 	program, err := pvm.Decode(blob)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	code, err := l.engine.Compile(program)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := len(l.stores) - 1; i >= 0; i-- {
 		for n, octet := range l.stores[i].old {
@@ -265,11 +271,30 @@ func (l *lockStep) cutShort(k int) ([]Differ, error) {
 	m.Mem, m.Gas = l.subject.Mem, int64(k)+1
 	exit := code.Run(&m)
 	want := l.history[k]
-	if all := differing(&m, &want); len(all) > 0 {
-		return all, nil
-	}
+	registers = differing(&m, &want)
 	if exit.Reason != pvm.Panic || m.PC != want.PC {
-		return []Differ{{"pc", fmt.Sprintf("%#x (%s)", m.PC, ending(exit)), fmt.Sprintf("%#x", want.PC)}}, nil
+		registers = append(registers, Differ{"pc", fmt.Sprintf("%#x (%s)", m.PC, ending(exit)), fmt.Sprintf("%#x", want.PC)})
 	}
-	return nil, nil
+	for _, u := range l.stores {
+		if u.step == k-1 {
+			memory = append(memory, l.unlike(&u)...)
+		}
+	}
+	return registers, memory, nil
+}
+
+// unlike compares what the subject has where the reference has just stored something.
+func (l *lockStep) unlike(u *undo) []Differ {
+	var got [8]byte
+	for i := range got {
+		x, _ := l.subject.Mem.Load(u.addr+uint32(i), 1)
+		got[i] = byte(x)
+	}
+	if got == u.now {
+		return nil
+	}
+	return []Differ{{
+		fmt.Sprintf("[%#x]", u.addr), fmt.Sprintf("0x%016x", binary.LittleEndian.Uint64(got[:])),
+		fmt.Sprintf("0x%016x", binary.LittleEndian.Uint64(u.now[:])),
+	}}
 }

@@ -124,18 +124,16 @@ func (s *Session) function(pc uint64) string {
 func (p *Profile) moved(at *node, frames []frame, last uint32, pc uint64) (*node, []frame) {
 	program := p.session.Image.Program
 	in := &program.Insts[last]
-	switch in.Op {
-	case pvm.LoadImmJump, pvm.LoadImmJumpInd:
+	if in.Op == pvm.LoadImmJump || in.Op == pvm.LoadImmJumpInd {
 		back := program.Djump(uint32(in.X))
 		if back != last+1 || len(frames) >= maxFrames {
 			return at, frames
 		}
 		return p.callee(at, pc, program.PC(last)), append(frames, frame{at, program.PC(back)})
-	case pvm.JumpInd:
-		for i := len(frames) - 1; i >= 0; i-- {
-			if frames[i].back == pc {
-				return frames[i].caller, frames[:i]
-			}
+	}
+	for i := len(frames) - 1; i >= 0 && in.Op == pvm.JumpInd; i-- {
+		if frames[i].back == pc {
+			return frames[i].caller, frames[:i]
 		}
 	}
 	return at, frames

@@ -3,6 +3,7 @@ package link
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"damson/internal/asm"
 	"damson/internal/pvm"
@@ -252,19 +253,17 @@ func (l *linker) one(s *section, i int) (more int, err error) {
 	if err := in.checkRegisters(); err != nil {
 		return 0, err
 	}
-	switch in.form {
-	case branch, jal:
+	switch {
+	case in.form == branch || in.form == jal:
 		return 0, l.direct(s, i, &in)
-	case jalr:
+	case in.form == jalr:
 		l.indirect(s, i, &in)
 		return 0, nil
-	default:
-		if in.form == lui && i+1 < len(s.code) && l.mayJoin(s, i+1) && in.join(&s.code[i+1]) {
-			more = 1
-		}
-		l.t.computed(&in)
-		return more, nil
+	case in.form == lui && i+1 < len(s.code) && l.mayJoin(s, i+1) && in.join(&s.code[i+1]):
+		more = 1
 	}
+	l.t.computed(&in)
+	return more, nil
 }
 
 // mayJoin reports whether an instruction has nothing that keeps it from becoming one with that before it.
@@ -277,17 +276,11 @@ func (in *inst) join(next *inst) bool {
 	if next.form != immediate || next.rd != in.rd || next.rs1 != in.rd || next.rd == zero {
 		return false
 	}
-	switch sum := in.imm + next.imm; next.op {
-	case pvm.AddImm32:
-		in.imm = int64(int32(sum))
-	case pvm.AddImm64:
-		if sum != int64(int32(sum)) {
-			return false
-		}
-		in.imm = sum
-	default:
+	sum := in.imm + next.imm
+	if next.op != pvm.AddImm32 && (next.op != pvm.AddImm64 || sum != int64(int32(sum))) {
 		return false
 	}
+	in.imm = int64(int32(sum))
 	return true
 }
 
@@ -424,9 +417,7 @@ func (l *linker) addressed(s *section, i int, in *inst) (int, error) {
 	default:
 		return 0, fmt.Errorf("relocation %d is not for code", r.kind)
 	}
-	switch in.form {
-	case lui, auipc, load, store, immediate, jalr:
-	default:
+	if !slices.Contains([]form{lui, auipc, load, store, immediate, jalr}, in.form) {
 		return 0, fmt.Errorf("relocation %d of an instruction without an immediate", r.kind)
 	}
 	if err := in.checkRegisters(); err != nil {

@@ -61,23 +61,23 @@ const (
 	hostCallHelp = `calls of the host are written ".4byte 0xb | NUMBER << 20", see "damson pvm link --help"`
 )
 
-// registerOps are the instructions of three registers, by funct7 << 3 | funct3. M, and Zbb from 0x20 on.
-var registerOps = map[uint32]pvm.Opcode{
-	0x00<<3 | 0: pvm.Add64, 0x00<<3 | 1: pvm.ShloL64, 0x00<<3 | 2: pvm.SetLtS, 0x00<<3 | 3: pvm.SetLtU,
-	0x00<<3 | 4: pvm.Xor, 0x00<<3 | 5: pvm.ShloR64, 0x00<<3 | 6: pvm.Or, 0x00<<3 | 7: pvm.And,
-	0x20<<3 | 0: pvm.Sub64, 0x20<<3 | 5: pvm.SharR64,
-	0x01<<3 | 0: pvm.Mul64, 0x01<<3 | 1: pvm.MulUpperSS, 0x01<<3 | 2: pvm.MulUpperSU, 0x01<<3 | 3: pvm.MulUpperUU,
-	0x01<<3 | 4: pvm.DivS64, 0x01<<3 | 5: pvm.DivU64, 0x01<<3 | 6: pvm.RemS64, 0x01<<3 | 7: pvm.RemU64,
-	0x20<<3 | 4: pvm.Xnor, 0x20<<3 | 6: pvm.OrInv, 0x20<<3 | 7: pvm.AndInv,
-	0x05<<3 | 4: pvm.Min, 0x05<<3 | 5: pvm.MinU, 0x05<<3 | 6: pvm.Max, 0x05<<3 | 7: pvm.MaxU,
-	0x30<<3 | 1: pvm.RotL64, 0x30<<3 | 5: pvm.RotR64,
+// registerOps are the instructions of three registers, by funct7 and funct3. M, and Zbb from 0x20 on.
+var registerOps = map[[2]uint32]pvm.Opcode{
+	{0x00, 0}: pvm.Add64, {0x00, 1}: pvm.ShloL64, {0x00, 2}: pvm.SetLtS, {0x00, 3}: pvm.SetLtU,
+	{0x00, 4}: pvm.Xor, {0x00, 5}: pvm.ShloR64, {0x00, 6}: pvm.Or, {0x00, 7}: pvm.And,
+	{0x20, 0}: pvm.Sub64, {0x20, 5}: pvm.SharR64,
+	{0x01, 0}: pvm.Mul64, {0x01, 1}: pvm.MulUpperSS, {0x01, 2}: pvm.MulUpperSU, {0x01, 3}: pvm.MulUpperUU,
+	{0x01, 4}: pvm.DivS64, {0x01, 5}: pvm.DivU64, {0x01, 6}: pvm.RemS64, {0x01, 7}: pvm.RemU64,
+	{0x20, 4}: pvm.Xnor, {0x20, 6}: pvm.OrInv, {0x20, 7}: pvm.AndInv,
+	{0x05, 4}: pvm.Min, {0x05, 5}: pvm.MinU, {0x05, 6}: pvm.Max, {0x05, 7}: pvm.MaxU,
+	{0x30, 1}: pvm.RotL64, {0x30, 5}: pvm.RotR64,
 }
 
-var registerOps32 = map[uint32]pvm.Opcode{
-	0x00<<3 | 0: pvm.Add32, 0x00<<3 | 1: pvm.ShloL32, 0x00<<3 | 5: pvm.ShloR32,
-	0x20<<3 | 0: pvm.Sub32, 0x20<<3 | 5: pvm.SharR32,
-	0x01<<3 | 0: pvm.Mul32, 0x01<<3 | 4: pvm.DivS32, 0x01<<3 | 5: pvm.DivU32, 0x01<<3 | 6: pvm.RemS32, 0x01<<3 | 7: pvm.RemU32,
-	0x30<<3 | 1: pvm.RotL32, 0x30<<3 | 5: pvm.RotR32,
+var registerOps32 = map[[2]uint32]pvm.Opcode{
+	{0x00, 0}: pvm.Add32, {0x00, 1}: pvm.ShloL32, {0x00, 5}: pvm.ShloR32,
+	{0x20, 0}: pvm.Sub32, {0x20, 5}: pvm.SharR32,
+	{0x01, 0}: pvm.Mul32, {0x01, 4}: pvm.DivS32, {0x01, 5}: pvm.DivU32, {0x01, 6}: pvm.RemS32, {0x01, 7}: pvm.RemU32,
+	{0x30, 1}: pvm.RotL32, {0x30, 5}: pvm.RotR32,
 }
 
 // immediateOps are those of addi and its kind, by funct3.
@@ -141,9 +141,9 @@ func decode(w uint32) (in inst, err error) {
 			in.op = pvm.JumpInd
 		}
 	case majorOp:
-		in.form, in.op = three, registerOps[funct7<<3|funct3]
+		in.form, in.op = three, registerOps[[2]uint32{funct7, funct3}]
 	case majorOp32:
-		in.form, in.op = three, registerOps32[funct7<<3|funct3]
+		in.form, in.op = three, registerOps32[[2]uint32{funct7, funct3}]
 		if w>>20 == 0x080 && funct3 == 4 {
 			in.form, in.op = two, pvm.ZeroExtend16
 		}

@@ -13,7 +13,7 @@ import (
 func object(entry string, code []uint32, data []byte, relocs ...[3]uint64) []byte {
 	names := "\x00" + entry + "\x00data\x00elsewhere\x00"
 	sectionNames := "\x00.text\x00.data\x00.symtab\x00.strtab\x00.shstrtab\x00.rela.text\x00"
-	var text, symbols, rela []byte
+	var text, symbols, table []byte
 	for _, w := range code {
 		text = binary.LittleEndian.AppendUint32(text, w)
 	}
@@ -29,9 +29,9 @@ func object(entry string, code []uint32, data []byte, relocs ...[3]uint64) []byt
 	symbol("data", 0x11, 2, len(data))
 	symbol("elsewhere", 0x10, 0, 0)
 	for _, r := range relocs {
-		rela = binary.LittleEndian.AppendUint64(rela, r[0])
-		rela = binary.LittleEndian.AppendUint64(rela, r[2]<<32|r[1])
-		rela = binary.LittleEndian.AppendUint64(rela, 0)
+		table = binary.LittleEndian.AppendUint64(table, r[0])
+		table = binary.LittleEndian.AppendUint64(table, r[2]<<32|r[1])
+		table = binary.LittleEndian.AppendUint64(table, 0)
 	}
 	out := make([]byte, headerSize)
 	copy(out, "\x7fELF\x02\x01\x01")
@@ -59,7 +59,7 @@ func object(entry string, code []uint32, data []byte, relocs ...[3]uint64) []byt
 	section(".symtab", sectionSymbols, 0, 4, 1, symbols)
 	section(".strtab", 3, 0, 0, 0, []byte(names))
 	section(".shstrtab", 3, 0, 0, 0, []byte(sectionNames))
-	section(".rela.text", sectionRela, 0, 3, 1, rela)
+	section(".rela.text", sectionRela, 0, 3, 1, table)
 	binary.LittleEndian.PutUint64(out[40:], uint64(len(out)))
 	return append(out, headers...)
 }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"slices"
 
 	"damson/internal/asm"
 	"damson/internal/pvm"
@@ -81,6 +82,9 @@ func (t *translator) computed(in *inst) {
 func (t *translator) computedLow(in *inst) {
 	d, a, b := t.low[in.rd], t.low[in.rs1], t.low[in.rs2]
 	x := uint64(in.imm)
+	if in.rd == zero && in.form != trap && in.form != hostCall && in.form != store {
+		return // nobody sees it; whoever wants the fault of a load must use its value
+	}
 	switch in.form {
 	case trap:
 		t.op(pvm.Trap, asm.Operands{})
@@ -90,36 +94,28 @@ func (t *translator) computedLow(in *inst) {
 		t.load(in, d, a, x)
 	case store:
 		t.store(in, a, b, x)
-	default:
-		if in.rd == zero {
+	case three:
+		t.three(in, d, a, b)
+	case two, sbrk:
+		if in.rs1 == zero {
+			t.withZero(d, none, func(s uint8) { t.op(in.op, asm.Operands{D: d, A: s}) })
 			return
 		}
-		switch in.form {
-		case three:
-			t.three(in, d, a, b)
-		case two, sbrk:
-			if in.rs1 == zero {
-				t.withZero(d, none, func(s uint8) { t.op(in.op, asm.Operands{D: d, A: s}) })
-				return
-			}
-			t.op(in.op, asm.Operands{D: d, A: a})
-		case immediate:
-			t.immediate(in, d, a, x)
-		case lui, auipc:
-			t.op(pvm.LoadImm, asm.Operands{A: d, X: x})
-		case nothing, trap, load, store, branch, jal, jalr, hostCall:
-		}
+		t.op(in.op, asm.Operands{D: d, A: a})
+	case immediate:
+		t.immediate(in, d, a, x)
+	case lui, auipc:
+		t.op(pvm.LoadImm, asm.Operands{A: d, X: x})
+	case nothing, branch, jal, jalr:
 	}
 }
 
 func (t *translator) load(in *inst, d, a uint8, x uint64) {
-	switch {
-	case in.rd == zero: // whoever wants a fault must use the value
-	case in.rs1 == zero:
+	if in.rs1 == zero {
 		t.op(in.op-pvm.LoadIndU8+pvm.LoadU8, asm.Operands{A: d, X: x})
-	default:
-		t.op(in.op, asm.Operands{A: d, B: a, X: x})
+		return
 	}
+	t.op(in.op, asm.Operands{A: d, B: a, X: x})
 }
 
 func (t *translator) store(in *inst, a, b uint8, x uint64) {
@@ -144,16 +140,21 @@ func (t *translator) immediate(in *inst, d, a uint8, x uint64) {
 		t.op(in.op, asm.Operands{A: d, B: a, X: x})
 		return
 	}
-	var value uint64 // of the operation on 0
-	switch in.op {
-	case pvm.AddImm64, pvm.AddImm32, pvm.XorImm, pvm.OrImm:
-		value = x
-	case pvm.SetLtSImm:
-		value = truth(int64(x) > 0)
-	case pvm.SetLtUImm:
-		value = truth(x > 0)
+	t.op(pvm.LoadImm, asm.Operands{A: d, X: ofZero(in.op, x)})
+}
+
+// ofZero is the value of an operation on 0 and an immediate.
+func ofZero(op pvm.Opcode, x uint64) uint64 {
+	if op == pvm.SetLtSImm {
+		return truth(int64(x) > 0)
 	}
-	t.op(pvm.LoadImm, asm.Operands{A: d, X: value})
+	if op == pvm.SetLtUImm {
+		return truth(x > 0)
+	}
+	if slices.Contains([]pvm.Opcode{pvm.AddImm64, pvm.AddImm32, pvm.XorImm, pvm.OrImm}, op) {
+		return x
+	}
+	return 0 // of and, shifts and rotations
 }
 
 func truth(b bool) uint64 {
@@ -226,14 +227,11 @@ func (t *translator) three(in *inst, d, a, b uint8) {
 }
 
 func (t *translator) short(s short, d, other uint8) {
-	switch s.op {
-	case pvm.MoveReg:
+	if s.op == pvm.MoveReg {
 		t.move(d, other)
-	case pvm.LoadImm:
-		t.op(pvm.LoadImm, asm.Operands{A: d, X: uint64(s.x)})
-	default:
-		t.op(s.op, asm.Operands{A: d, B: other, X: uint64(s.x)})
+		return
 	}
+	t.op(s.op, asm.Operands{A: d, B: other, X: uint64(s.x)}) // load_imm has no B
 }
 
 // withZero lets an instruction use a register that holds 0: the one that it writes, unless it also reads that, or one
