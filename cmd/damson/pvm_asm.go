@@ -126,7 +126,11 @@ Comments say where an instruction is; functions have their names if there are sy
 			if err != nil {
 				return err
 			}
-			text, err := asm.Disassemble(o, asm.Options{Comments: !plain, Names: names.At})
+			options := asm.Options{Comments: !plain, Names: names.At}
+			if plain {
+				options.Names = nil
+			}
+			text, err := asm.Disassemble(o, options)
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}

@@ -192,10 +192,17 @@ func TestPVMBench(t *testing.T) {
 }
 
 func TestPVMHelp(t *testing.T) {
-	for _, args := range [][]string{{"pvm", "--help"}, {"pvm", "run", "--help"}, {"pvm", "bench", "--help"}} {
-		stdout, _, err := damson(t, args...)
-		if err != nil || !strings.Contains(stdout, "Usage:") {
-			t.Errorf("%v: %v\n%s", args, err, stdout)
+	names := []string{""}
+	for _, cmd := range pvmCommand().Commands() {
+		names = append(names, cmd.Name())
+	}
+	if len(names) != 10 {
+		t.Errorf("commands %v", names)
+	}
+	for _, name := range names {
+		stdout, _, err := damson(t, append(strings.Fields("pvm "+name), "--help")...)
+		if err != nil || !strings.Contains(stdout, "Usage:") || !strings.Contains(stdout, "Examples:") || len(stdout) < 600 {
+			t.Errorf("%s: %v\n%s", name, err, stdout)
 		}
 	}
 }
