@@ -210,8 +210,14 @@ func (a *assembler) data(l *line) error {
 		return nil // the second pass reads it
 	}
 	octets, err := a.octets(l)
+	if err == nil && len(octets) > max24-len(*section) {
+		err = fmt.Errorf("more than %d octets of data in a section", max24)
+	}
+	if err != nil {
+		return err
+	}
 	*section = append(*section, octets...)
-	return err
+	return nil
 }
 
 // octets gives what a directive puts into the data.

@@ -180,6 +180,41 @@ func TestDiffFinds(t *testing.T) {
 	}
 }
 
+// TestDiffSabotaged: mistakes planted in the recompiler are found in the machine code that it makes.
+func TestDiffSabotaged(t *testing.T) {
+	const text = `
+.rw
+word: .zero 8
+.code
+	load_imm r2, -5
+	load_imm r3, 3
+	load_imm r10, word
+	max r4, r2, r3
+	cmov_iz r5, r2, r3
+	shlo_r_32 r6, r2, r3
+	store_ind_u64 r2, r10, 0
+	load_imm r7, 0
+	jump_ind r0, 0
+`
+	for mistake, want := range map[int]string{
+		0: "", 5: "max r4, r2, r3", 6: "cmov_iz r5, r2, r3", 7: "shlo_r_32 r6, r2, r3", 11: "store_ind_u64 r2, r10, 0",
+	} {
+		subject, why, err := engine.New(engine.JIT, jit.Options{Sabotage: mistake})
+		if err != nil || why != nil {
+			t.Skip("no recompiler here:", err, why)
+		}
+		d, _, err := session(t, text).Diff(subject, interp.New())
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case d == nil && want != "":
+			t.Errorf("mistake %d was not found", mistake)
+		case d != nil && d.Instruction != want:
+			t.Errorf("mistake %d: %v", mistake, d)
+		}
+	}
+}
+
 func TestProfile(t *testing.T) {
 	s := session(t, calls)
 	s.Gas = 1000
