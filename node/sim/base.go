@@ -1,0 +1,163 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+
+	"damson/crypto/bandersnatch"
+	"damson/crypto/bandersnatch/srs"
+	"damson/internal/block"
+	"damson/internal/devchain"
+	"damson/internal/protocol"
+	"damson/internal/pvm"
+	"damson/node/author"
+	"damson/node/importer"
+	"damson/node/keys"
+	"damson/state"
+	"damson/state/claim"
+	"damson/state/trie"
+)
+
+// Base is what all worlds of one chain can share, because it does not depend on what happens in them: the validators, the
+// genesis, and what is known of keys, rings and claims. It is safe for concurrent use.
+type Base struct {
+	Params  *protocol.Params
+	Keys    []*keys.Validator
+	Header  *block.Header
+	public  state.Validators
+	entries []trie.Change // of the state after the genesis
+
+	real     bool // ring proofs are
+	setup    *bandersnatch.Setup
+	importer *importer.Importer
+
+	mu      sync.Mutex
+	members map[protocol.RingRoot]map[protocol.BandersnatchKey]bool
+	tickets map[judged]bool
+}
+
+type judged struct {
+	ring  protocol.RingRoot
+	input string
+	proof protocol.RingSignature
+}
+
+// maxJudged bounds the tickets whose worth is remembered.
+const maxJudged = 1 << 14
+
+// NewBase makes a chain for simulations. With real proofs tickets are what they are elsewhere; without, a ticket is a VRF
+// signature that names its signer, who must be in the ring: it has the same output, nobody else can make it, and it costs a
+// hundredth.
+func NewBase(p *protocol.Params, engine pvm.Engine, realProofs bool) (*Base, error) {
+	b := &Base{
+		Params: p, real: realProofs, setup: bandersnatch.NewSetup(srs.Development()),
+		members: make(map[protocol.RingRoot]map[protocol.BandersnatchKey]bool), tickets: make(map[judged]bool),
+	}
+	options := claim.Options{Setup: b.setup}
+	if !realProofs {
+		options.Ticket = b.judge
+	}
+	var err error
+	if b.importer, err = importer.New(importer.Options{Params: p, Engine: engine, Claims: options}); err != nil {
+		return nil, fmt.Errorf("sim: %w", err)
+	}
+	ring := make([]protocol.BandersnatchKey, p.Validators)
+	b.Keys = make([]*keys.Validator, p.Validators)
+	for i := range b.Keys {
+		b.Keys[i] = keys.Trivial(uint32(i)).Derive()
+		b.public = append(b.public, b.Keys[i].Public(addressOf(i)))
+		ring[i] = b.public[i].Bandersnatch
+	}
+	account, authorizer := devchain.Bootstrap(nil, nil)
+	g := &devchain.Genesis{
+		Params: p, Validators: b.public, Seed: "node/sim", Services: []devchain.Account{account},
+		Privileges:  state.Privileges{Assigners: make([]protocol.ServiceID, p.Cores)},
+		Authorizers: []protocol.Hash{authorizer},
+	}
+	sigma, err := g.State(b.importer.Verifier().RingRoot)
+	if err != nil {
+		return nil, fmt.Errorf("sim: %w", err)
+	}
+	for key, value := range sigma.All() {
+		b.entries = append(b.entries, trie.Change{Key: key, Value: value})
+	}
+	b.Header = g.Header()
+	root, err := b.importer.Verifier().RingRoot(ring)
+	if err != nil {
+		return nil, fmt.Errorf("sim: %w", err)
+	}
+	b.admit(root, ring)
+	return b, nil
+}
+
+// addressOf is where a validator is reached.
+func addressOf(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 40000)
+}
+
+// genesis gives the state after the genesis.
+func (b *Base) genesis() *state.State { return state.New(b.Params, b.entries) }
+
+// admit notes who is in a ring.
+func (b *Base) admit(root protocol.RingRoot, ring []protocol.BandersnatchKey) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	members := make(map[protocol.BandersnatchKey]bool, len(ring))
+	for _, key := range ring {
+		members[key] = true
+	}
+	b.members[root] = members
+}
+
+// prover makes tickets that judge takes for good; nil with real proofs.
+func (b *Base) prover() author.Prover {
+	if b.real {
+		return nil
+	}
+	return func([][bandersnatch.PublicKeySize]byte) (author.Prove, error) {
+		return func(key *bandersnatch.SecretKey, input []byte) (proof protocol.RingSignature, err error) {
+			signature, public := key.Sign(input, nil), key.Public().Bytes()
+			copy(proof[copy(proof[:], signature[:]):], public[:])
+			return proof, nil
+		}, nil
+	}
+}
+
+// judge says whether a ticket is good.
+func (b *Base) judge(t *claim.Ticket) bool {
+	id := judged{t.Ring, string(t.Input), *t.Proof}
+	b.mu.Lock()
+	good, known := b.tickets[id]
+	members := b.members[t.Ring]
+	b.mu.Unlock()
+	if known {
+		return good
+	}
+	signature, rest := t.Proof[:bandersnatch.SignatureSize], t.Proof[bandersnatch.SignatureSize:]
+	public, rest := protocol.BandersnatchKey(rest[:bandersnatch.PublicKeySize]), rest[bandersnatch.PublicKeySize:]
+	if members[public] && bytes.Count(rest, []byte{0}) == len(rest) { // nothing is left that anybody could change
+		key, err := bandersnatch.ParsePublicKey(public[:])
+		good = err == nil && key.Verify(t.Input, nil, signature) == nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.tickets) >= maxJudged {
+		clear(b.tickets)
+	}
+	b.tickets[id] = good
+	return good
+}
+
+// reader is a reader of random octets.
+type reader struct{ *rand.Rand }
+
+// Read implements io.Reader.
+func (r reader) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(r.Uint32())
+	}
+	return len(p), nil
+}
