@@ -171,11 +171,9 @@ func BenchmarkCompile(b *testing.B) {
 				if code, err = c.Compile(); err != nil {
 					b.Fatal(err)
 				}
-				b.StopTimer()
 				if err := c.Forget(); err != nil {
 					b.Fatal(err)
 				}
-				b.StartTimer()
 			}
 			if size := measure.MachineCode(code); size > 0 {
 				b.ReportMetric(float64(size)/float64(c.Octets()), "octets/octet")

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 
 	"damson/internal/asm"
@@ -97,11 +96,9 @@ func (c *Compiler) Octets() int { return len(c.image.Program.Code()) }
 // Compile makes code of the decoded program.
 func (c *Compiler) Compile() (pvm.Code, error) { return c.engine.Compile(c.image.Program) }
 
-// Forget makes the engine do so, and the garbage collector give the memory of the code back: what is timed next is
-// compiling into memory that was used before, as in a process that has run for a while.
+// Forget makes the engine do so.
 func (c *Compiler) Forget() error {
 	_, err := c.engine.Compile(c.other)
-	runtime.GC()
 	return err
 }
 
