@@ -57,7 +57,9 @@ func pvmAsmCommand() *cobra.Command {
 			}
 			var symbols workbench.Symbols
 			for _, l := range o.Labels {
-				symbols = append(symbols, workbench.Symbol{PC: l.PC, Name: l.Name})
+				if l.Name != fmt.Sprintf("at_%x", l.PC) { // which a listing has made up
+					symbols = append(symbols, workbench.Symbol{PC: l.PC, Name: l.Name})
+				}
 			}
 			return writeProgram(cmd, output, o.Octets(), symbols)
 		},

@@ -54,6 +54,7 @@ func (d *Divergence) String() string {
 type Agreement struct {
 	Steps int64    `json:"steps"`
 	Exit  pvm.Exit `json:"-"`
+	End   string   `json:"exit"` // Exit in words
 	PC    uint64   `json:"pc"`
 }
 
@@ -108,7 +109,7 @@ func (s *Session) Diff(subject, reference pvm.Engine) (*Divergence, *Agreement, 
 		if want.Reason == pvm.OutOfGas && gas > 0 || l.answered(want) {
 			continue
 		}
-		return l.compareMemory(), &Agreement{l.steps, want, l.reference.PC}, nil
+		return l.compareMemory(), &Agreement{l.steps, want, ending(want), l.reference.PC}, nil
 	}
 }
 
