@@ -38,8 +38,12 @@ func (s *Shards) BundleJustification() [][]byte {
 // bundle's shard, and the way to the segment among all segments. JAMNP-S, CE 140. It is nil where there is no such
 // segment.
 func (s *Shards) SegmentJustifications(segments []int) [][][]byte {
-	hash := blake2b.Sum256(s.Bundle)
-	upper := append(s.Justification[:len(s.Justification):len(s.Justification)], hash[:])
+	return s.SegmentJustificationsBeside(blake2b.Sum256(s.Bundle), segments)
+}
+
+// SegmentJustificationsBeside is SegmentJustifications where nothing but its hash is left of the bundle's shard.
+func (s *Shards) SegmentJustificationsBeside(bundle protocol.Hash, segments []int) [][][]byte {
+	upper := append(s.Justification[:len(s.Justification):len(s.Justification)], bundle[:])
 	tree := merkle.NewTree(s.Segments, merkle.Blake2b)
 	out := make([][][]byte, len(segments))
 	for i, segment := range segments {
