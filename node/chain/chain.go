@@ -40,6 +40,7 @@ type Events struct {
 	Finalized   func(*Block)             // after each move of the finalized block, maybe over several
 	Refused     func(hash protocol.Hash, err error)
 	Equivocated func(a, b *Block) // two valid blocks of one slot
+	Candidate   func(*Block)      // another block is to be voted for
 }
 
 // Options configures New. What is not said to be optional must be set.
@@ -52,7 +53,7 @@ type Options struct {
 	Log      *slog.Logger // nil: nobody wants to know
 
 	// Audited says whether all reports that a block made available were audited: U of GP §17. Nil means that this rule is
-	// not enforced. Whoever gives it calls Reconsider when it changes its mind.
+	// not enforced. Whoever gives it calls Reconsider when it changes its mind. It bears on Candidate alone.
 	Audited func(*Block) bool
 
 	// Lead is how many slots ahead of time a block may come and be kept until its slot begins; 0 means 2.
@@ -75,6 +76,8 @@ type Chain struct {
 
 	begin      protocol.Slot // of the block that the store began with
 	root, best *Block
+	candidate  *Block // as it was told last
+	condemned  map[protocol.Hash]bool
 	blocks     map[protocol.Hash]*Block
 	slots      map[protocol.Slot][]*Block // all but the root
 	fresh      []*Block                   // whose states have their components at hand, oldest first
@@ -100,6 +103,7 @@ func New(o Options) (*Chain, error) {
 		opts: o, log: o.Log,
 		blocks: make(map[protocol.Hash]*Block), slots: make(map[protocol.Slot][]*Block),
 		arrivals: make(map[protocol.Hash]*arrival), orphans: make(map[protocol.Hash][]*arrival),
+		condemned: make(map[protocol.Hash]bool),
 	}
 	begin, err := beginning(o.Store)
 	if err != nil {
@@ -113,8 +117,17 @@ func New(o Options) (*Chain, error) {
 // Watch adds functions to be called from now on.
 func (c *Chain) Watch(e Events) { c.watchers = append(c.watchers, e) }
 
-// Best gives the best block, the one to build on and to vote for. GP §19.
+// Best gives the best block, the one to build on. It need not be audited yet: whoever waited with the next block until its
+// parent is would leave a fork behind in every slot. GP §17.
 func (c *Chain) Best() *Block { return c.best }
+
+// Candidate gives the block to vote for: the best of those that are audited, with all their ancestors. GP §19.
+func (c *Chain) Candidate() *Block {
+	if c.opts.Audited == nil {
+		return c.best
+	}
+	return c.choose(c.audited)
+}
 
 // Finalized gives the finalized block.
 func (c *Chain) Finalized() *Block { return c.root }

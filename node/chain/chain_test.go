@@ -235,13 +235,41 @@ func TestAudited(t *testing.T) {
 	a := w.grow(w.genesis.Header, 1, 0)
 	b := w.grow(a.Hash, 2, 0)
 	c := w.grow(b.Hash, 3, 0)
-	if w.chain.Best() != a {
-		t.Error("the best block was not audited")
+	if w.chain.Best() != c || w.chain.Candidate() != a {
+		t.Error("a block may be built on before it is audited, and not be voted for")
 	}
+	told := 0
+	w.chain.Watch(chain.Events{Candidate: func(b *chain.Block) {
+		if told++; b != c {
+			t.Error("another one is to be voted for")
+		}
+	}})
 	audited[2] = true
 	w.chain.Reconsider()
-	if w.chain.Best() != c {
-		t.Error("audits do not count")
+	w.chain.Reconsider()
+	if w.chain.Candidate() != c || told != 1 {
+		t.Errorf("audits do not count, or %d times", told)
+	}
+}
+
+func TestCondemned(t *testing.T) {
+	w := newWorld(t)
+	a := w.grow(w.genesis.Header, 1, 0)
+	b := w.grow(a.Hash, 2, 0)
+	c := w.grow(b.Hash, 3, 0)
+	w.chain.Condemn(b)
+	if w.chain.Best() != a || w.chain.Candidate() != a || !w.chain.Condemned(c) || w.chain.Condemned(a) {
+		t.Error("a block is built on that was condemned")
+	}
+	if w.grow(c.Hash, 4, 0); w.chain.Best() != a {
+		t.Error("a block above a condemned one is built on")
+	}
+	if d := w.grow(a.Hash, 5, 0); w.chain.Best() != d {
+		t.Error("a block beside a condemned one is not built on")
+	}
+	w.must(w.chain.Finalize(c)) // the others have decided
+	if w.chain.Best().Parent != c.Hash || w.chain.Condemned(w.chain.Best()) {
+		t.Error("what became final is still condemned")
 	}
 }
 

@@ -104,7 +104,7 @@ func (c *Chain) rebuild() error {
 		}
 		c.insert(parent, b)
 	}
-	c.best = c.choose()
+	c.best = c.choose(c.acceptable)
 	return nil
 }
 

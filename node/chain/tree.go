@@ -86,7 +86,12 @@ func (c *Chain) finalizeTree(b *Block) {
 		c.slots[at.Slot] = append(c.slots[at.Slot], at)
 	}
 	c.fresh = slices.DeleteFunc(c.fresh, func(at *Block) bool { return c.blocks[at.Hash] != at })
-	c.best = c.choose()
+	for hash := range c.condemned {
+		if c.blocks[hash] == nil || hash == b.Hash {
+			delete(c.condemned, hash)
+		}
+	}
+	c.best = c.choose(c.acceptable)
 }
 
 // write changes the store after all that was asked of it before.

@@ -17,7 +17,7 @@ func seen(b *chain.Block) Block {
 	return Block{Hash: b.Hash, Parent: b.Parent, Slot: b.Slot, StateRoot: b.StateRoot}
 }
 
-func (o onChain) Best() Block { return seen(o.c.Best()) }
+func (o onChain) Best() Block { return seen(o.c.Candidate()) }
 
 func (o onChain) Finalized() Block { return seen(o.c.Finalized()) }
 
@@ -62,6 +62,7 @@ func (o onChain) Watch(changed func()) {
 	o.c.Watch(chain.Events{
 		Imported:  func(*chain.Block) { changed() },
 		Best:      func(_, _ *chain.Block) { changed() },
+		Candidate: func(*chain.Block) { changed() },
 		Finalized: func(*chain.Block) { changed() },
 	})
 }
