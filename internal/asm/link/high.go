@@ -193,8 +193,9 @@ const (
 // padHigh reports whether the instruction makes pads necessary.
 func (in *inst) padHigh() bool { return in.form == jalr && in.rd == zero && in.rs1 >= firstHigh }
 
-// returns reports whether an indirect jump is a return, by the convention for ra and t0.
-func (in *inst) returns() bool { return in.rd == zero && (in.rs1 == 1 || in.rs1 == 5) }
+// returns reports whether an indirect jump is a return, by the convention for ra. Returns by t0, which some compilers save
+// space with, are jumps like others here: to put a register aside in vain does no harm.
+func (in *inst) returns() bool { return in.rd == zero && in.rs1 == 1 }
 
 // layPads makes the pads.
 func (l *linker) layPads() {
