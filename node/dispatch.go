@@ -27,6 +27,7 @@ func (d dispatch) Handshake(id jamnp.PeerID, kind jamnp.Kind) []byte {
 }
 
 func (d dispatch) Opened(id jamnp.PeerID, kind jamnp.Kind, handshake []byte) {
+	d.heard = true
 	d.Gossip.Opened(id, kind, handshake)
 }
 

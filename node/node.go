@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 
 	"damson/crypto/bandersnatch"
 	"damson/internal/block"
@@ -46,10 +47,11 @@ type Options struct {
 	Network   func(jamnp.Handler) (jamnp.Network, error)
 	Bootnodes []gossip.Address // optional
 
-	Setup  *bandersnatch.Setup // what tickets are made with; see author.Options
-	Random io.Reader           // see author.Options
-	Prover author.Prover       // see author.Options
-	Events Events
+	Setup   *bandersnatch.Setup // what tickets are made with; see author.Options
+	Random  io.Reader           // see author.Options
+	Proving sync.Locker         // see author.Options
+	Prover  author.Prover       // see author.Options
+	Events  Events
 
 	Verify   func([]finality.Claim) (bad []int) // see finality.Options
 	Mistakes Mistakes
@@ -80,7 +82,10 @@ type Node struct {
 	Author  *author.Author // nil without keys
 	Proxy   *author.Proxy  // nil without keys
 
-	counts Counts
+	counts  Counts
+	clock   clock
+	started protocol.Slot
+	heard   bool // from a peer, since it was started
 }
 
 // New makes a node. It does nothing before Start.
@@ -92,6 +97,7 @@ func New(o Options) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{Options: o}
+	n.clock = clock{node: n}
 	var err error
 	n.Chain, err = chain.New(chain.Options{
 		Params: o.Params, Store: o.Store, Importer: o.Importer, Loop: o.Loop, Slots: o.Slots, Log: o.Log,
@@ -108,12 +114,14 @@ func New(o Options) (*Node, error) {
 	}
 	n.Gossip = gossip.New(gossip.Options{
 		Params: o.Params, Chain: n.Chain, Store: o.Store, Network: n.Network, Loop: o.Loop, Slots: o.Slots, Rand: o.Rand,
-		Log: o.Log, Self: o.Self, Bootnodes: o.Bootnodes, Events: gossip.Events{Progress: o.Events.Progress},
+		Log: o.Log, Self: o.Self, Bootnodes: o.Bootnodes,
+		Events: gossip.Events{Progress: o.Events.Progress, Early: n.clock.early},
 	})
 	if err := errors.Join(n.vote(), n.write()); err != nil {
 		return nil, errors.Join(err, n.Network.Close())
 	}
 	n.Chain.Watch(n.counting())
+	n.Chain.Watch(chain.Events{Imported: n.clock.imported})
 	return n, nil
 }
 
@@ -151,7 +159,7 @@ func (n *Node) write() error {
 	n.Author, err = author.New(author.Options{
 		Params: n.Params, Keys: n.Keys, Chain: n.Chain, Pool: n.Pool, Store: n.Store, Loop: n.Loop, Slots: n.Slots,
 		Verifier: n.Importer.Verifier(), Log: n.Log, Setup: n.Setup, Prover: n.Prover, Tickets: n.sendTicket, Random: n.Random,
-		Ready: func() bool { return !n.Gossip.Syncing() }, Authored: n.authored, Mistakes: n.Mistakes.Author,
+		Proving: n.Proving, Ready: n.ready, Authored: n.authored, Mistakes: n.Mistakes.Author,
 	})
 	if err != nil {
 		return fmt.Errorf("author: %w", err)
@@ -164,11 +172,20 @@ func (n *Node) Start() error {
 	if err := n.Gossip.Start(); err != nil {
 		return err
 	}
+	n.started = n.Slots.At(n.Loop.Now())
 	n.Voter.Start()
 	if n.Author != nil {
 		n.Author.Start()
 	}
 	return nil
+}
+
+// lonely is how many slots a validator that hears of nobody waits for the chain of others before it goes on with its own.
+const lonely = 3
+
+// ready says whether the node knows the head of the chain, so that it makes sense to build on it.
+func (n *Node) ready() bool {
+	return !n.Gossip.Syncing() && (n.heard || n.Slots.At(n.Loop.Now()) >= n.started+lonely)
 }
 
 // Stop ends the node's duties and its connections. The loop is then to be drained, and the store to be closed.

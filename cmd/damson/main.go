@@ -14,11 +14,11 @@ func main() {
 		if !errors.Is(err, errReported) {
 			fmt.Fprintf(os.Stderr, "damson: %v\n", err)
 		}
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
 
-// errReported ends the program with status 1 when all there is to say has been said.
+// errReported ends the program with exitFailed when all there is to say has been said.
 var errReported = errors.New("failed")
 
 func root() *cobra.Command {
@@ -27,11 +27,14 @@ func root() *cobra.Command {
 		Short: "A JAM node in pure Go",
 		Long: `Damson executes and checks chains of JAM, the Join-Accumulate Machine (Gray Paper 0.7.2).
 
-Try "damson import": it imports a small chain that comes with the program and checks every state.`,
+Try "damson testnet": it runs a network of validators on this machine.
+
+` + exitTable,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(testnetCommand(), importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
+	cmd.AddCommand(runCommand(), testnetCommand(), dbCommand(), importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
 		keysCommand(), specCommand(), versionCommand())
+	strict(cmd)
 	return cmd
 }

@@ -9,6 +9,7 @@ package author
 import (
 	"io"
 	"log/slog"
+	"sync"
 
 	"damson/crypto/bandersnatch"
 	"damson/internal/block"
@@ -40,6 +41,9 @@ type Options struct {
 	Tickets func(epoch uint32, id protocol.Hash, proof *block.TicketProof)
 	// Prover makes tickets in place of Setup, in simulations, where ring proofs would cost more than all the rest; optional.
 	Prover Prover
+	// Proving is held while a proof is made, which takes a processor for long: nodes of one process share it, so that they do not
+	// keep each other from importing blocks. Optional.
+	Proving sync.Locker
 	// Random hides who made a ticket; nil means the randomness of the operating system. It is read beside the loop.
 	Random io.Reader
 
@@ -92,11 +96,13 @@ func New(o Options) (*Author, error) {
 	}
 	if setup := o.Setup; o.Prover == nil && setup != nil && setup.CanProve() {
 		a.opts.Prover = func(ring [][bandersnatch.PublicKeySize]byte) (Prove, error) {
+			defer a.turnToProve()()
 			p, err := setup.NewRingProver(ring, bandersnatch.ProverOptions{Random: o.Random, Workers: 1})
 			if err != nil {
 				return nil, err
 			}
 			return func(key *bandersnatch.SecretKey, input []byte) (protocol.RingSignature, error) {
+				defer a.turnToProve()()
 				return p.Prove(key, input, nil)
 			}, nil
 		}
@@ -122,6 +128,18 @@ func (a *Author) Stop() {
 		a.timer.Stop()
 	}
 }
+
+// turnToProve waits until it is this author's turn to make a proof, and gives what ends it.
+func (a *Author) turnToProve() (done func()) {
+	if a.opts.Proving == nil {
+		return func() {}
+	}
+	a.opts.Proving.Lock()
+	return a.opts.Proving.Unlock
+}
+
+// Busy says whether a block is being made.
+func (a *Author) Busy() bool { return a.busy }
 
 // wait waits for a slot to begin.
 func (a *Author) wait(slot protocol.Slot) {

@@ -77,6 +77,9 @@ func (g *Gossip) heardFinal(p *peer, f jamnp.Final) {
 
 // heard notes that a peer has a block, and gets the block if it is not known. The parent is zero if nobody has told it.
 func (g *Gossip) heard(p *peer, f jamnp.Final, parent protocol.Hash) {
+	if g.Events.Early != nil && f.Slot > g.Slots.At(g.Loop.Now()) {
+		g.Events.Early(p.ID, f.Slot)
+	}
 	if f.Slot <= g.Chain.Finalized().Slot || f.Slot > g.latest() {
 		return
 	}

@@ -54,6 +54,8 @@ type Events struct {
 	Connected func(epoch uint32, sets *Sets)
 	// Progress tells how catching up goes on, and that it is done: At is Target then.
 	Progress func(p Progress)
+	// Early tells that a peer has a block of a slot that has not begun here: one of the two clocks is wrong.
+	Early func(id jamnp.PeerID, slot protocol.Slot)
 }
 
 // Progress is how far a node has come.

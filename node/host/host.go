@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"sync"
+	"time"
 
 	"damson/crypto/bandersnatch"
 	"damson/crypto/ed25519"
@@ -49,6 +51,11 @@ type Options struct {
 	Bootnodes        []chainspec.Bootnode // besides those of Spec
 	BuilderSlots     int                  // see quic.Options
 
+	// Warp begins an empty store with the state of a block that is final already, in place of executing all blocks before it.
+	Warp         bool
+	WarpProgress func(gossip.WarpProgress) // optional
+
+	Proving  sync.Locker // see author.Options; optional
 	Events   node.Events
 	Mistakes node.Mistakes
 }
@@ -57,14 +64,16 @@ type Options struct {
 type Host struct {
 	Address netip.AddrPort // where peers reach it
 
-	loop  *loop.Real
-	node  *node.Node
-	store *store.Store
-	ended chan error // what Run of the loop gave
+	loop    *loop.Real
+	node    *node.Node
+	network *quic.Network
+	store   *store.Store
+	history history
+	ended   chan error // what Run of the loop gave
 }
 
-// Start starts a node. It is the caller's to Stop.
-func Start(o Options) (h *Host, err error) {
+// Start starts a node. It is the caller's to Stop. The context ends a start that takes long, and nothing later.
+func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -72,16 +81,27 @@ func Start(o Options) (h *Host, err error) {
 	if h.store, err = openStore(&o); err != nil {
 		return nil, err
 	}
-	if h.node, err = h.make(&o); err != nil {
-		return nil, errors.Join(err, h.store.Close())
-	}
 	go func() { h.ended <- h.loop.Run(context.Background()) }()
-	var starting error
-	h.Do(func(n *node.Node) { starting = n.Start() })
-	if starting != nil {
-		return nil, errors.Join(starting, h.Stop())
+	if err := h.begin(ctx, &o); err != nil {
+		return nil, errors.Join(err, h.Stop())
 	}
 	return h, nil
+}
+
+// begin puts the node together and starts it.
+func (h *Host) begin(ctx context.Context, o *Options) (err error) {
+	if o.Warp {
+		if err := h.warp(ctx, o); err != nil {
+			return err
+		}
+	}
+	h.do(func() {
+		if h.node, err = h.make(o); err == nil {
+			h.history.follow(h.node)
+			err = h.node.Start()
+		}
+	})
+	return err
 }
 
 func openStore(o *Options) (*store.Store, error) {
@@ -105,30 +125,52 @@ func (h *Host) make(o *Options) (*node.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := o.NodeKey
-	if len(o.Keys) > 0 {
-		key = o.Keys[0].Ed25519
+	random, err := newRandom()
+	if err != nil {
+		return nil, err
 	}
+	key := o.key()
+	return node.New(node.Options{
+		Params: o.Spec.Params, Genesis: genesis, State: o.Spec.Genesis(), Store: h.store, Importer: im, Loop: h.loop,
+		Slots: o.Slots, Log: o.Log, Self: key.Public(), Keys: o.Keys, Bootnodes: bootnodes(o), Setup: o.Setup,
+		Rand: random, Events: o.Events, Proving: o.Proving, Mistakes: o.Mistakes,
+		Network: func(handler jamnp.Handler) (jamnp.Network, error) {
+			var err error
+			h.network, err = quic.New(quic.Options{
+				Key: key.TLS(), Genesis: o.Spec.HeaderHash(), Handler: handler, Loop: h.loop, Log: o.Log, Listen: o.Listen, Conn: o.Conn,
+				External: o.External, BuilderSlots: o.BuilderSlots, Patience: o.Slots.Scale(patience), Redial: redial(o),
+			})
+			if err != nil {
+				return nil, err
+			}
+			h.Address = h.network.Address()
+			return h.network, nil
+		},
+	})
+}
+
+// patience is how long the preferred initiator of a connection is waited for, at slots of six seconds. JAMNP-S, "Strategy".
+const patience = 5 * time.Second
+
+// redial is how long to wait before a second attempt to connect.
+func redial(o *Options) time.Duration {
+	return max(o.Slots.Scale(500*time.Millisecond), 100*time.Millisecond)
+}
+
+// key gives what the node is called by its peers.
+func (o *Options) key() ed25519.PrivateKey {
+	if len(o.Keys) > 0 {
+		return o.Keys[0].Ed25519
+	}
+	return o.NodeKey
+}
+
+func newRandom() (*rand.Rand, error) {
 	var seed [16]byte
 	if _, err := crand.Read(seed[:]); err != nil {
 		return nil, fmt.Errorf("host: %w", err)
 	}
-	return node.New(node.Options{
-		Params: o.Spec.Params, Genesis: genesis, State: o.Spec.Genesis(), Store: h.store, Importer: im, Loop: h.loop,
-		Slots: o.Slots, Log: o.Log, Self: key.Public(), Keys: o.Keys, Bootnodes: bootnodes(o), Setup: o.Setup,
-		Rand:   rand.New(rand.NewPCG(binary.NativeEndian.Uint64(seed[:]), binary.NativeEndian.Uint64(seed[8:]))),
-		Events: o.Events, Mistakes: o.Mistakes,
-		Network: func(handler jamnp.Handler) (jamnp.Network, error) {
-			made, err := quic.New(quic.Options{
-				Key: key.TLS(), Genesis: o.Spec.HeaderHash(), Handler: handler, Loop: h.loop, Log: o.Log, Listen: o.Listen, Conn: o.Conn,
-				External: o.External, BuilderSlots: o.BuilderSlots,
-			})
-			if err == nil {
-				h.Address = made.Address()
-			}
-			return made, err
-		},
-	})
+	return rand.New(rand.NewPCG(binary.NativeEndian.Uint64(seed[:]), binary.NativeEndian.Uint64(seed[8:]))), nil
 }
 
 func bootnodes(o *Options) (all []gossip.Address) {
@@ -142,10 +184,14 @@ func bootnodes(o *Options) (all []gossip.Address) {
 
 // Do does something with the node on its loop, and waits until it is done. It reports false if the node has stopped.
 func (h *Host) Do(do func(*node.Node)) bool {
+	return h.do(func() { do(h.node) })
+}
+
+func (h *Host) do(do func()) bool {
 	done := make(chan struct{})
 	h.loop.Post(func() {
 		defer close(done)
-		do(h.node)
+		do()
 	})
 	select {
 	case <-done:
@@ -156,12 +202,46 @@ func (h *Host) Do(do func(*node.Node)) bool {
 	}
 }
 
-// Stop ends the node in order: no more blocks, no more peers; what was begun is finished, and all that was committed is on disk.
+// Err tells why the node cannot go on: what it wrote may not have reached the disk.
+func (h *Host) Err() error { return h.store.Err() }
+
+// What a node that is stopped waits for.
+const (
+	finishing = 3 * time.Second        // at most, for the block that it is making
+	departing = 100 * time.Millisecond // for what is on its way to peers
+)
+
+// Stop ends the node in order: it begins no more blocks, and the one that it is making leaves; then it has no more peers, what was
+// begun is finished, and all that was committed is on disk.
 func (h *Host) Stop() error {
 	var err error
-	h.Do(func(n *node.Node) { err = n.Stop() })
+	busy := false
+	for begun := time.Now(); ; time.Sleep(departing) {
+		making := false
+		if !h.do(func() {
+			if h.node != nil && h.node.Author != nil {
+				h.node.Author.Stop()
+				making = h.node.Author.Busy()
+			}
+		}) {
+			break
+		}
+		busy = busy || making
+		if !making && !busy || time.Since(begun) > finishing {
+			break
+		}
+		busy = making // once more after it is done, so that it leaves
+	}
+	h.do(func() {
+		if h.node != nil {
+			err = h.node.Stop()
+		}
+	})
 	h.loop.Stop()
 	ended := <-h.ended
 	h.ended <- ended
+	if h.network != nil {
+		h.network.Wait()
+	}
 	return errors.Join(err, ended, h.store.Close())
 }

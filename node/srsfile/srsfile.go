@@ -66,14 +66,14 @@ func Find(o Options) (string, error) {
 // usualPlaces are the folder of the user's data, and that of the conformance vectors beside the checkout.
 func usualPlaces() []string {
 	var places []string
-	if folder := dataFolder(); folder != "" {
+	if folder := DataFolder(); folder != "" {
 		places = append(places, folder)
 	}
 	return append(places, filepath.Join("..", "shared", "vectors", "bandersnatch", "srs"))
 }
 
-// dataFolder is where a user's programs keep their data; empty if the user has no home.
-func dataFolder() string {
+// DataFolder is where a user's programs keep their data; empty if the user has no home.
+func DataFolder() string {
 	if folder := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(folder) {
 		return filepath.Join(folder, "damson")
 	}

@@ -53,7 +53,7 @@ func TestUsualPlaces(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", "")
 	home := t.TempDir()
 	t.Setenv("HOME", home)
-	if got, want := dataFolder(), filepath.Join(home, ".local", "share", "damson"); got != want {
+	if got, want := DataFolder(), filepath.Join(home, ".local", "share", "damson"); got != want {
 		t.Errorf("data in %q, want %q", got, want)
 	}
 }

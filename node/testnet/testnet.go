@@ -1,9 +1,11 @@
 // Package testnet runs a network of validators on one machine: real nodes, which talk over QUIC and share no state.
 //
-// New makes the chain, its keys and its folder; Start starts the nodes; summary.go says what became of it.
+// New makes the chain, its keys and its folder; Start starts the nodes, in this process (local.go) or in one of their own for
+// each (process.go). follow.go looks at them once a slot, scenario.go does them harm, and summary.go says what became of it.
 package testnet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"damson/crypto/bandersnatch"
@@ -31,11 +34,27 @@ type Options struct {
 	Slot   time.Duration // how long one lasts
 	Dir    string        // for keys, specification and chains
 	Engine pvm.Engine
-	Log    func(validator int) *slog.Logger // optional
+	Log    func(validator int) *slog.Logger // optional; of nodes in this process
+
+	// Command starts `damson run` in a process of its own, with arguments; nil means that all nodes are in this process.
+	Command  func(ctx context.Context, validator int, arguments ...string) (Process, error)
+	Scenario Scenario
+	Settling int // slots at the end that are not those of the run, at most; 0 means 8
 }
 
-// lead is how long before its first slot a network is made, so that its nodes know each other when it begins.
-const lead = 2 * time.Second
+// member is a node of the network.
+type member interface {
+	Report(since uint64) (*host.Report, error)
+	Stop() error // in order
+	Kill() error // at once, if it can be
+}
+
+// How long before its first slot a network is made, so that its nodes know each other when it begins: for nodes in this process, and
+// for each that has to be started as one.
+const (
+	lead        = 2 * time.Second
+	leadProcess = time.Second
+)
 
 // Net is a network.
 type Net struct {
@@ -47,20 +66,25 @@ type Net struct {
 
 	setup     *bandersnatch.Setup
 	addresses []netip.AddrPort
-	sockets   []net.PacketConn // nil: given to a node
-	hosts     []*host.Host     // nil: not running
+	sockets   []*net.UDPConn // nil: given to a node
+	members   []member       // nil: not running
 	records   []*record
+	cut       cut
+	mistakes  []node.Mistakes
+	proving   sync.Mutex
 }
 
 // New makes a chain of development validators and what its nodes need in the folder: a chain specification and a key file for
 // each. The chain rests on the development SRS.
 func New(o Options) (*Net, error) {
-	n := &Net{Options: o, hosts: make([]*host.Host, o.Params.Validators)}
-	for range n.hosts {
-		n.records = append(n.records, &record{blocks: map[protocol.Hash]seen{}})
+	count := o.Params.Validators
+	n := &Net{Options: o, members: make([]member, count), mistakes: make([]node.Mistakes, count)}
+	if n.Settling == 0 {
+		n.Settling = 8
 	}
 	recipe := chainspec.Recipe{ID: "testnet", Params: o.Params, SRS: srsfile.DevInsecure}
-	for i := range o.Params.Validators {
+	for i := range count {
+		n.records = append(n.records, newRecord())
 		v := keys.Trivial(uint32(i)).Derive()
 		socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		if err != nil {
@@ -74,7 +98,6 @@ func New(o Options) (*Net, error) {
 	if err := n.write(&recipe); err != nil {
 		return nil, errors.Join(err, n.closeSockets())
 	}
-	n.Slots, n.First = slots(o.Slot, time.Now().Add(lead))
 	return n, nil
 }
 
@@ -96,11 +119,10 @@ func (n *Net) write(recipe *chainspec.Recipe) (err error) {
 		return err
 	}
 	for i, v := range n.Keys {
-		dir := n.dir(i)
-		if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
+		if err := os.MkdirAll(n.keyDir(i), 0o700); err != nil {
 			return fmt.Errorf("testnet: %w", err)
 		}
-		if err := keys.Save(filepath.Join(dir, "keys", "validator"+keys.Suffix), v, keys.Options{}); err != nil {
+		if err := keys.Save(filepath.Join(n.keyDir(i), "validator"+keys.Suffix), v, keys.Options{}); err != nil {
 			return err
 		}
 	}
@@ -115,64 +137,80 @@ func (n *Net) SpecFile() string { return filepath.Join(n.Dir, "chain.json") }
 
 func (n *Net) dir(validator int) string { return filepath.Join(n.Dir, "node"+strconv.Itoa(validator)) }
 
-// Start starts all nodes.
-func (n *Net) Start() error {
-	for i := range n.hosts {
-		if err := n.StartNode(i); err != nil {
+func (n *Net) keyDir(validator int) string { return filepath.Join(n.dir(validator), "keys") }
+
+// Start starts all nodes. The context ends those that are processes.
+func (n *Net) Start(ctx context.Context) error {
+	ahead := lead
+	if n.Command != nil {
+		ahead += leadProcess * time.Duration(len(n.members))
+	}
+	n.prepare()
+	n.Slots, n.First = slots(n.Slot, time.Now().Add(ahead))
+	for i := range n.members {
+		if err := n.StartNode(ctx, i); err != nil {
 			return errors.Join(err, n.Stop())
 		}
 	}
 	return nil
 }
 
-// StartNode starts the node of a validator, for the first time or again.
-func (n *Net) StartNode(i int) error {
-	o := host.Options{
-		Spec: n.Spec, Setup: n.setup, Engine: n.Engine, Slots: n.Slots, Keys: n.Keys[i : i+1],
-		Dir: filepath.Join(n.dir(i), "chain"), Listen: n.addresses[i], Conn: n.sockets[i],
+// StartNode starts the node of a validator, for the first time or again. More are arguments for a process.
+func (n *Net) StartNode(ctx context.Context, i int, more ...string) (err error) {
+	n.records[i].next = 0
+	if n.Command == nil {
+		n.members[i], err = n.startLocal(ctx, i)
+	} else {
+		n.members[i], err = n.startProcess(ctx, i, more)
 	}
-	n.sockets[i] = nil
-	if n.Log != nil {
-		o.Log = n.Log(i)
-	}
-	h, err := host.Start(o)
 	if err != nil {
+		n.members[i] = nil
 		return fmt.Errorf("node %d: %w", i, err)
 	}
-	n.hosts[i] = h
-	h.Do(func(running *node.Node) { n.records[i].follow(running) })
 	return nil
 }
 
-// Do does something with a node on its loop; it reports false if the node does not run.
-func (n *Net) Do(i int, do func(*node.Node)) bool { return n.hosts[i] != nil && n.hosts[i].Do(do) }
-
 // StopNode ends a node in order.
 func (n *Net) StopNode(i int) error {
-	h := n.hosts[i]
-	n.hosts[i] = nil
-	return h.Stop()
+	m := n.members[i]
+	n.members[i] = nil
+	return m.Stop()
+}
+
+// KillNode ends a node at once.
+func (n *Net) KillNode(i int) error {
+	m := n.members[i]
+	n.members[i] = nil
+	return m.Kill()
 }
 
 // Stop ends all nodes in order.
 func (n *Net) Stop() error {
-	errs := []error{n.closeSockets()}
-	for i, h := range n.hosts {
-		if h != nil {
-			errs = append(errs, n.StopNode(i))
+	errs := make([]error, len(n.members))
+	var all sync.WaitGroup
+	for i, m := range n.members {
+		if m != nil {
+			all.Go(func() { errs[i] = n.StopNode(i) })
 		}
 	}
-	return errors.Join(errs...)
+	all.Wait()
+	return errors.Join(append(errs, n.closeSockets())...)
 }
 
 // closeSockets closes those that no node has been given.
 func (n *Net) closeSockets() error {
 	var errs []error
-	for i, s := range n.sockets {
-		if s != nil {
-			errs = append(errs, s.Close())
-			n.sockets[i] = nil
-		}
+	for i := range n.sockets {
+		errs = append(errs, n.closeSocket(i))
 	}
 	return errors.Join(errs...)
+}
+
+func (n *Net) closeSocket(i int) error {
+	s := n.sockets[i]
+	n.sockets[i] = nil
+	if s == nil {
+		return nil
+	}
+	return s.Close()
 }

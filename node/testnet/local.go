@@ -1,0 +1,105 @@
+package testnet
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"sync"
+
+	"damson/node/host"
+)
+
+// local is a node in this process.
+type local struct{ host *host.Host }
+
+var errStopped = errors.New("testnet: the node has stopped")
+
+func (l local) Report(since uint64) (*host.Report, error) {
+	if r, ok := l.host.Report(since); ok {
+		return r, nil
+	}
+	return nil, errStopped
+}
+
+func (l local) Stop() error { return l.host.Stop() }
+
+// Kill ends the node in order: a goroutine cannot be killed.
+func (l local) Kill() error { return l.host.Stop() }
+
+func (n *Net) startLocal(ctx context.Context, i int) (member, error) {
+	o := host.Options{
+		Spec: n.Spec, Setup: n.setup, Engine: n.Engine, Slots: n.Slots, Keys: n.Keys[i : i+1],
+		Dir: filepath.Join(n.dir(i), "chain"), Listen: n.addresses[i], Proving: &n.proving, Mistakes: n.mistakes[i],
+	}
+	if s := n.sockets[i]; s != nil {
+		o.Conn = s
+		if n.Scenario == Partition {
+			o.Conn = &cutConn{s, &n.cut, i}
+		}
+	}
+	n.sockets[i] = nil
+	if n.Log != nil {
+		o.Log = n.Log(i)
+	}
+	h, err := host.Start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return local{h}, nil
+}
+
+// cut says who can hear whom.
+type cut struct {
+	mu    sync.Mutex
+	sides map[netip.AddrPort]int // by address; nil: everybody hears everybody
+	own   []int                  // by validator
+}
+
+// split cuts the validators before one off from it and those after it.
+func (n *Net) split(first int) {
+	n.cut.mu.Lock()
+	defer n.cut.mu.Unlock()
+	n.cut.sides, n.cut.own = make(map[netip.AddrPort]int), make([]int, len(n.addresses))
+	for i, a := range n.addresses {
+		if i >= first {
+			n.cut.sides[a], n.cut.own[i] = 1, 1
+		}
+	}
+}
+
+// heal ends a split.
+func (n *Net) heal() {
+	n.cut.mu.Lock()
+	defer n.cut.mu.Unlock()
+	n.cut.sides = nil
+}
+
+func (c *cut) hears(validator int, from net.Addr) bool {
+	udp, ok := from.(*net.UDPAddr)
+	if !ok {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := udp.AddrPort()
+	return c.sides == nil || c.sides[netip.AddrPortFrom(at.Addr().Unmap(), at.Port())] == c.own[validator]
+}
+
+// cutConn is a node's socket in a network that can be split.
+type cutConn struct {
+	*net.UDPConn
+	cut       *cut
+	validator int
+}
+
+// ReadFrom reads what comes from the same side.
+func (c *cutConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		count, from, err := c.UDPConn.ReadFrom(b)
+		if err != nil || c.cut.hears(c.validator, from) {
+			return count, from, err
+		}
+	}
+}

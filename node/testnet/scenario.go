@@ -1,0 +1,102 @@
+package testnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"damson/node/loop"
+)
+
+// Scenario is harm that is done to a network, which should bear it.
+type Scenario string
+
+// The scenarios there are.
+const (
+	NoScenario   Scenario = ""
+	Partition    Scenario = "partition"    // for the second third of the run, half of the nodes does not hear the other half
+	Equivocation Scenario = "equivocation" // one validator seals two blocks for each of its slots
+	Restart      Scenario = "restart"      // one node is killed after a third of the run, and comes back after another third
+)
+
+// ErrScenario is a scenario that is not there.
+var ErrScenario = errors.New("testnet: no such scenario")
+
+var protocolEra = loop.CommonEra
+
+// ParseScenario reads the name of a scenario.
+func ParseScenario(name string) (Scenario, error) {
+	switch s := Scenario(name); s {
+	case NoScenario, Partition, Equivocation, Restart:
+		return s, nil
+	case "bad-report":
+		return "", fmt.Errorf("%w: bad-report needs guarantors and auditors, which this program does not have yet", ErrScenario)
+	}
+	return "", fmt.Errorf("%w: %q; there are partition, equivocation and restart", ErrScenario, name)
+}
+
+// Processes says whether the scenario needs its nodes to be processes: what is in this one cannot be killed.
+func (s Scenario) Processes() bool { return s == Restart }
+
+// Local says whether the scenario needs its nodes to be in this process.
+func (s Scenario) Local() bool { return s == Partition || s == Equivocation }
+
+// victim is the node that a scenario is about: the last one.
+func (n *Net) victim() int { return len(n.members) - 1 }
+
+// prepare is called before the nodes start.
+func (n *Net) prepare() {
+	if n.Scenario == Equivocation {
+		n.mistakes[n.victim()].Author.SealTwice = true
+	}
+}
+
+// disturb is called before each slot of a run.
+func (n *Net) disturb(ctx context.Context, done, count int) (note string, err error) {
+	begin, end := count/3, 2*count/3
+	switch n.Scenario {
+	case Partition:
+		switch {
+		case done == begin:
+			n.split(len(n.members) / 2)
+			return "the network is cut in two halves", nil
+		case done == end:
+			n.heal()
+			return "the halves are joined again", nil
+		}
+	case Restart:
+		switch {
+		case done == begin:
+			return fmt.Sprintf("node %d is killed", n.victim()), n.KillNode(n.victim())
+		case done == end:
+			return fmt.Sprintf("node %d is started again", n.victim()), n.StartNode(ctx, n.victim())
+		}
+	case Equivocation:
+		if done == 0 {
+			return fmt.Sprintf("validator %d seals two blocks for each of its slots", n.victim()), nil
+		}
+	case NoScenario:
+	}
+	return "", nil
+}
+
+// judge says whether a scenario ended as it should.
+func (n *Net) judge(s *Summary) {
+	healed := s.Agree
+	switch n.Scenario {
+	case NoScenario:
+		return
+	case Partition: // halves may have different authors for a slot, once they are in another epoch
+	case Equivocation:
+		healed = healed && s.Equivocations > 0
+	case Restart:
+		healed = healed && s.Equivocations == 0 && n.authoredSince(s)
+	}
+	s.Healed = &healed
+}
+
+// authoredSince says whether the node that was killed has authored a block of the chain after it came back.
+func (n *Net) authoredSince(s *Summary) bool {
+	r := n.records[n.victim()].last
+	return r != nil && (r.Counts.Authored > 0 || s.Slots < 12)
+}
