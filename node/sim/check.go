@@ -227,7 +227,10 @@ func (c *checker) committed(n *simNode, m *jamnp.Commit) {
 		before, twice := first[voter]
 		first[voter] = b.Ballot
 		voted := c.blocks[b.Header]
-		if twice && before != b.Ballot || voted != nil && voted.ballot() == b.Ballot && target.within(voted) {
+		if voted != nil && voted.root != b.StateRoot && voted.slot == b.Slot {
+			voted = voted.parent // that is another block on the same one
+		}
+		if twice && before != b.Ballot || voted != nil && target.within(voted) {
 			count[voter] = true
 		}
 	}
@@ -252,6 +255,9 @@ func (c *checker) voted(n *simNode, message []byte) {
 		k := voteKey{n.index, m.Set, m.Round, b.Type}
 		if before, ok := c.votes[k]; ok && before != b.Ballot {
 			n.broken("votes for %s and %s in round %d of set %d", before.Header, b.Header, m.Round, m.Set)
+		}
+		if _, ok := c.votes[k]; !ok {
+			c.world.say("node %d votes %d in round %d of set %d for %d %s", n.index, b.Type, m.Round, m.Set, b.Slot, b.Header)
 		}
 		c.votes[k] = b.Ballot
 	}
