@@ -140,6 +140,9 @@ func (im *Importer) execute(prior *state.State, v *block.View) (*state.State, *s
 // Verifier gives what settles the claims of blocks, with what it knows of keys and rings.
 func (im *Importer) Verifier() *claim.Verifier { return im.verifier }
 
+// Invoker gives what runs the code of services, with what it keeps of them.
+func (im *Importer) Invoker() *invoke.Invoker { return im.invoker }
+
 // WithAncestor gives an Importer that shares the caches of im and asks ancestor about lookup anchors, as does one made
 // with [Options].Ancestor.
 func (im *Importer) WithAncestor(ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool) *Importer {

@@ -142,6 +142,18 @@ func (p *Pool) keepGuarantee(g *guarantee) error {
 	return nil
 }
 
+// Guaranteed gives the segment root of a package whose guaranteed report waits to be put into a block, or was put into one of late.
+func (p *Pool) Guaranteed(packageHash protocol.Hash) (exports protocol.Hash, ok bool) {
+	for core := range protocol.Core(p.opts.Params.Cores) {
+		for _, g := range p.guarantees.byCore[core] {
+			if g.Report.Package.Hash == packageHash {
+				return g.Report.Package.ExportsRoot, true
+			}
+		}
+	}
+	return exports, false
+}
+
 // list gives all guarantees in rounds, each with at most one for a core and in the order of the cores: the newest first.
 func (x *guarantees) list(p *protocol.Params) (rounds [][]*guarantee) {
 	for round := range maxCoreReports {

@@ -88,6 +88,16 @@ func (p *Pool) keepPreimage(x *preimage) error {
 	return nil
 }
 
+// Preimage gives data that a service waits for by its hash; nil if it is not here.
+func (p *Pool) Preimage(hash protocol.Hash) []byte {
+	for key, kept := range p.preimages.byKey { // whichever it is, the data is the same
+		if key.hash == hash {
+			return kept.blob
+		}
+	}
+	return nil
+}
+
 // list gives all preimages in the order of a block. GP eq:preimagesareordered.
 func (x *preimages) list() []*preimage {
 	list := make([]*preimage, 0, len(x.byKey))
