@@ -19,15 +19,20 @@ import (
 	"damson/internal/protocol"
 	"damson/net/jamnp"
 	"damson/node/author"
+	"damson/node/availability"
+	"damson/node/availability/shelf"
 	"damson/node/chain"
 	"damson/node/finality"
 	"damson/node/gossip"
+	"damson/node/guarantor"
 	"damson/node/importer"
 	"damson/node/keys"
 	"damson/node/loop"
 	"damson/node/pool"
+	"damson/node/preimages"
 	"damson/state"
 	"damson/state/store"
+	"damson/state/workreport"
 )
 
 // Options configures New. What is not said to be optional must be set.
@@ -47,6 +52,9 @@ type Options struct {
 	Network   func(jamnp.Handler) (jamnp.Network, error)
 	Bootnodes []gossip.Address // optional
 
+	// Shelf is where validators keep the data of packages. Without one they do no work in-core. It belongs to who opened it.
+	Shelf *shelf.Shelf
+
 	Setup   *bandersnatch.Setup // what tickets are made with; see author.Options
 	Random  io.Reader           // see author.Options
 	Proving sync.Locker         // see author.Options
@@ -62,6 +70,7 @@ type Events struct {
 	Authored  func(*chain.Block)
 	Finalized func(*jamnp.Commit)
 	Progress  func(gossip.Progress)
+	Stage     func(packageHash protocol.Hash, stage guarantor.Stage, err error) // see guarantor.Options
 }
 
 // Mistakes are made on purpose, by simulations that must notice them.
@@ -69,6 +78,9 @@ type Mistakes struct {
 	Chain    chain.Mistakes
 	Author   author.Mistakes
 	Finality finality.Mistake
+
+	Guarantor guarantor.Mistakes
+	Keeper    availability.Mistakes
 }
 
 // Node is a running node.
@@ -81,6 +93,11 @@ type Node struct {
 	Voter   *finality.Voter
 	Author  *author.Author // nil without keys
 	Proxy   *author.Proxy  // nil without keys
+
+	Preimages *preimages.Preimages
+	Keeper    *availability.Keeper // nil, as what follows, without keys or a shelf
+	Guarantor *guarantor.Guarantor
+	Computer  *workreport.Computer
 
 	counts  Counts
 	clock   clock
@@ -117,7 +134,7 @@ func New(o Options) (*Node, error) {
 		Log: o.Log, Self: o.Self, Bootnodes: o.Bootnodes,
 		Events: gossip.Events{Progress: o.Events.Progress, Early: n.clock.early},
 	})
-	if err := errors.Join(n.vote(), n.write()); err != nil {
+	if err := errors.Join(n.vote(), n.write(), n.work()); err != nil {
 		return nil, errors.Join(err, n.Network.Close())
 	}
 	n.Chain.Watch(n.counting())
@@ -177,6 +194,7 @@ func (n *Node) Start() error {
 	if n.Author != nil {
 		n.Author.Start()
 	}
+	n.startWork()
 	return nil
 }
 
@@ -194,6 +212,7 @@ func (n *Node) Stop() error {
 		n.Author.Stop()
 		n.Proxy.Stop()
 	}
+	n.stopWork()
 	return n.Network.Close()
 }
 

@@ -24,6 +24,7 @@ type Status struct {
 	Round           uint64 // of GRANDPA; 0 if the node does not vote
 	Syncing         bool
 	Counts
+	Work WorkCounts
 }
 
 // Status says how the node is.
@@ -32,6 +33,7 @@ func (n *Node) Status() Status {
 	return Status{
 		Slot: n.Slots.At(n.Loop.Now()), Best: n.Chain.Best(), Finalized: n.Chain.Finalized(), Leaves: len(n.Chain.Leaves()),
 		Peers: len(n.Network.Peers()), Tickets: tickets, Round: n.Voter.Round(), Syncing: n.Gossip.Syncing(), Counts: n.counts,
+		Work: n.workCounts(),
 	}
 }
 

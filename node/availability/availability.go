@@ -55,8 +55,8 @@ type Mistakes struct {
 	AssureAll bool // data is assured that is not held
 }
 
-// Counts is what has been done since the start.
-type Counts struct {
+// Data is what has been done since the start.
+type Data struct {
 	Shards         uint64 // fetched and kept, one for each report
 	BadShards      uint64 // refused by their proof
 	Assurances     uint64 // made
@@ -70,7 +70,7 @@ type Counts struct {
 type Keeper struct {
 	Options
 	log    *slog.Logger
-	counts Counts
+	counts Data
 
 	reports   map[protocol.Hash]*shelf.Report // by erasure root: those that are not final for long
 	order     []*shelf.Report                 // the same, oldest first
@@ -154,7 +154,7 @@ func (k *Keeper) Stop() {
 }
 
 // Counts gives what has been done.
-func (k *Keeper) Counts() Counts { return k.counts }
+func (k *Keeper) Counts() Data { return k.counts }
 
 // finalized forgets what is final for long, and lets the shelf do so.
 func (k *Keeper) finalized(b *chain.Block) {
