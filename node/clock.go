@@ -14,7 +14,8 @@ type clock struct {
 	node   *Node
 	ahead  map[jamnp.PeerID]bool // whose blocks came before their slots, since
 	since  protocol.Slot
-	late   int // blocks one after another that came a slot late or more
+	late   int       // blocks one after another that came a slot late or more
+	begun  time.Time // the first of these
 	warned time.Time
 }
 
@@ -45,7 +46,11 @@ func (c *clock) imported(b *chain.Block) {
 		c.late = 0
 		return
 	}
-	if c.late++; c.late >= clockLate {
+	if c.late++; c.late == 1 {
+		c.begun = n.Loop.Now()
+	}
+	// Those that come all together are of a node that catches up.
+	if c.late >= clockLate && n.Loop.Now().Sub(c.begun) >= (clockLate-1)*n.Slots.Duration/2 {
 		c.late = 0
 		c.warn("blocks come a slot late or more: is this machine's clock fast, or the network slow?", b.Slot)
 	}

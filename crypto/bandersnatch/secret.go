@@ -49,6 +49,13 @@ func (k *SecretKey) Sign(input, ad []byte) [SignatureSize]byte {
 	return k.sign(in, ad, nonce(&k.secret, in.encoded[:], ad))
 }
 
+// SignHedged is Sign with a nonce that depends on hedge, too: signatures of the same with different hedges differ, and carry the same
+// output.
+func (k *SecretKey) SignHedged(input, ad, hedge []byte) [SignatureSize]byte {
+	in := NewInput(input)
+	return k.sign(in, ad, nonce(&k.secret, in.encoded[:], []byte("hedged"), ad, hedge))
+}
+
 // sign signs with the given nonce.
 func (k *SecretKey) sign(in *Input, ad []byte, secretNonce scalar) (sig [SignatureSize]byte) {
 	images := multiplyAll(&k.secret, &in.point)

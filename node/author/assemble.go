@@ -22,6 +22,7 @@ type task struct {
 	signer *signer
 	draft  *pool.Draft
 	second bool // the first one was refused and is gone
+	twin   bool // a mistake: the first one is there
 }
 
 // begin finds out beside the loop whether it is our turn; then make goes on.
@@ -83,6 +84,10 @@ func (t *task) seal() ([]byte, error) {
 		EpochMark: d.Marks.Epoch, WinnersMark: d.Marks.Winners, Author: t.signer.index, OffendersMark: d.Offenders,
 	}
 	safrole.SignEntropy(&h, t.signer.secrets.Bandersnatch, t.signer.input)
+	if t.twin {
+		key := t.signer.secrets.Bandersnatch
+		h.EntropySignature = key.SignHedged(safrole.EntropyInput(key.Output(t.signer.input)), nil, []byte("twin"))
+	}
 	safrole.Seal(&h, t.signer.secrets.Bandersnatch, t.signer.input)
 	return d.Extrinsic.AppendTo(h.AppendTo(nil)), nil
 }
@@ -97,8 +102,11 @@ func (t *task) imported(b *chain.Block, err error) {
 		if a.opts.Authored != nil {
 			a.opts.Authored(b)
 		}
-		if other := a.opts.Chain.Parent(t.parent); a.opts.Mistakes.SealTwice && !t.second && other != nil {
-			t.parent = other
+		if a.opts.Mistakes.SealTwice && !t.second {
+			if other := a.opts.Chain.Parent(t.parent); other != nil {
+				t.parent = other
+			}
+			t.twin = true
 			t.again()
 			return
 		}

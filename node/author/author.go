@@ -63,7 +63,7 @@ type Prove func(key *bandersnatch.SecretKey, input []byte) (protocol.RingSignatu
 
 // Mistakes are made on purpose, by simulations that must notice them.
 type Mistakes struct {
-	SealTwice   bool // for each slot two blocks are made, on different parents
+	SealTwice   bool // for each slot two blocks are made, on different parents if there are
 	ForgetSeals bool // what was sealed is not kept on disk
 }
 

@@ -1,6 +1,10 @@
 package host
 
 import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+
 	"damson/internal/protocol"
 	"damson/node"
 	"damson/node/chain"
@@ -25,18 +29,36 @@ type Report struct {
 // Tip is a block as a report names it.
 type Tip struct {
 	Slot      protocol.Slot `json:"slot"`
-	Hash      protocol.Hash `json:"hash"`
-	StateRoot protocol.Hash `json:"state_root"`
+	Hash      Hash          `json:"hash"`
+	StateRoot Hash          `json:"state_root"`
 }
+
+// Hash is one that is written in hexadecimal.
+type Hash protocol.Hash
+
+// MarshalText gives the hash with 0x in front.
+func (h Hash) MarshalText() ([]byte, error) { return []byte(protocol.Hash(h).String()), nil }
+
+// UnmarshalText reads what MarshalText gives.
+func (h *Hash) UnmarshalText(text []byte) error {
+	octets, err := hex.DecodeString(strings.TrimPrefix(string(text), "0x"))
+	if err != nil || len(octets) != len(h) {
+		return fmt.Errorf("host: %.80q is no hash", text)
+	}
+	*h = Hash(octets)
+	return nil
+}
+
+func (h Hash) String() string { return protocol.Hash(h).String() }
 
 // Event is something that happened to a block.
 type Event struct {
 	Kind      EventKind          `json:"kind"`
 	Time      int64              `json:"time_ms"` // Unix
 	Slot      protocol.Slot      `json:"slot"`
-	Hash      protocol.Hash      `json:"hash"`
-	Parent    protocol.Hash      `json:"parent"`
-	StateRoot protocol.Hash      `json:"state_root"`
+	Hash      Hash               `json:"hash"`
+	Parent    Hash               `json:"parent"`
+	StateRoot Hash               `json:"state_root"`
 	Author    protocol.Validator `json:"author"`
 	Ticketed  bool               `json:"ticketed"`
 }
@@ -66,7 +88,7 @@ func (h *history) follow(n *node.Node) {
 			h.first += maxEvents / 4
 		}
 		h.events = append(h.events, Event{
-			kind, n.Loop.Now().UnixMilli(), b.Slot, b.Hash, b.Parent, b.StateRoot, b.Author, b.Ticketed,
+			kind, n.Loop.Now().UnixMilli(), b.Slot, Hash(b.Hash), Hash(b.Parent), Hash(b.StateRoot), b.Author, b.Ticketed,
 		})
 	}
 	n.Chain.Watch(chain.Events{
@@ -99,4 +121,4 @@ func (h *Host) Report(since uint64) (*Report, bool) {
 	return r, ok
 }
 
-func tip(b *chain.Block) Tip { return Tip{b.Slot, b.Hash, b.StateRoot} }
+func tip(b *chain.Block) Tip { return Tip{b.Slot, Hash(b.Hash), Hash(b.StateRoot)} }

@@ -11,8 +11,8 @@ import (
 // record is what a node has told.
 type record struct {
 	next   uint64 // event to ask for
-	blocks map[protocol.Hash]*seen
-	final  protocol.Hash
+	blocks map[host.Hash]*seen
+	final  host.Hash
 	last   *host.Report    // nil: it does not answer
 	took   []time.Duration // from the beginning of a block's slot until it was final
 }
@@ -23,7 +23,7 @@ type seen struct {
 	final bool
 }
 
-func newRecord() *record { return &record{blocks: make(map[protocol.Hash]*seen)} }
+func newRecord() *record { return &record{blocks: make(map[host.Hash]*seen)} }
 
 // take takes in a report.
 func (r *record) take(n *Net, report *host.Report) {

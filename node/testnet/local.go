@@ -36,7 +36,7 @@ func (n *Net) startLocal(ctx context.Context, i int) (member, error) {
 	if s := n.sockets[i]; s != nil {
 		o.Conn = s
 		if n.Scenario == Partition {
-			o.Conn = &cutConn{s, &n.cut, i}
+			o.Conn = &cutConn{PacketConn: s, bufferedConn: s, cut: &n.cut, validator: i}
 		}
 	}
 	n.sockets[i] = nil
@@ -87,17 +87,25 @@ func (c *cut) hears(validator int, from net.Addr) bool {
 	return c.sides == nil || c.sides[netip.AddrPortFrom(at.Addr().Unmap(), at.Port())] == c.own[validator]
 }
 
-// cutConn is a node's socket in a network that can be split.
+// cutConn is a node's socket in a network that can be split. It has no more methods than a PacketConn, so that nothing is read
+// around it.
 type cutConn struct {
-	*net.UDPConn
+	net.PacketConn
+	bufferedConn
 	cut       *cut
 	validator int
+}
+
+// bufferedConn are methods of a socket that QUIC wants to have.
+type bufferedConn interface {
+	SetReadBuffer(octets int) error
+	SetWriteBuffer(octets int) error
 }
 
 // ReadFrom reads what comes from the same side.
 func (c *cutConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
-		count, from, err := c.UDPConn.ReadFrom(b)
+		count, from, err := c.PacketConn.ReadFrom(b)
 		if err != nil || c.cut.hears(c.validator, from) {
 			return count, from, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"damson/internal/protocol"
 	"damson/node/loop"
 )
 
@@ -53,7 +54,7 @@ func (n *Net) prepare() {
 
 // disturb is called before each slot of a run.
 func (n *Net) disturb(ctx context.Context, done, count int) (note string, err error) {
-	begin, end := count/3, 2*count/3
+	begin, end := n.faulty(count)
 	switch n.Scenario {
 	case Partition:
 		switch {
@@ -95,8 +96,26 @@ func (n *Net) judge(s *Summary) {
 	s.Healed = &healed
 }
 
-// authoredSince says whether the node that was killed has authored a block of the chain after it came back.
+// faulty gives the slots of a run between which something is wrong.
+func (n *Net) faulty(count int) (begin, end int) { return count / 3, 2 * count / 3 }
+
+// authoredSince says whether the node that was killed has authored since it came back, or had no turn: then no slot is without a block,
+// once it had time to catch up.
 func (n *Net) authoredSince(s *Summary) bool {
-	r := n.records[n.victim()].last
-	return r != nil && (r.Counts.Authored > 0 || s.Slots < 12)
+	if r := n.records[n.victim()].last; r == nil || r.Counts.Authored > 0 {
+		return r != nil
+	}
+	_, back := n.faulty(s.Slots)
+	from, end := n.First+protocol.Slot(back)+lateReturn, n.First+protocol.Slot(s.Slots)
+	filled := 0
+	main, _ := n.count(end)
+	for _, b := range main {
+		if b.Slot >= from {
+			filled++
+		}
+	}
+	return filled == int(end)-int(from)
 }
+
+// lateReturn is how many slots a node may take to catch up.
+const lateReturn = 3

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"damson/internal/protocol"
+	"damson/node/host"
 )
 
 // Summary is what became of a run.
@@ -100,7 +101,7 @@ func (n *Net) countBlocks(s *Summary, main []*seen) {
 // count gives the blocks of the run before a slot that are in the chain of the first node that runs, the last one first, and how
 // many any node has seen.
 func (n *Net) count(end protocol.Slot) (main []*seen, all int) {
-	known := make(map[protocol.Hash]*seen)
+	known := make(map[host.Hash]*seen)
 	for _, r := range n.records {
 		for hash, b := range r.blocks {
 			if known[hash] == nil && b.Slot >= n.First && b.Slot < end {
