@@ -1,0 +1,107 @@
+package guarantor_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"damson/internal/block"
+	"damson/internal/protocol"
+	"damson/net/jamnp"
+)
+
+// A builder's package is guaranteed, distributed, reported, made available and accumulated.
+func TestPackageToAccumulation(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.pack(set("key", "value"))
+	from := w.slots.At(w.loop.Now())
+	w.submit(0, b)
+	w.until(6, "accumulated", func() bool { return w.stored("key") == "value" })
+	t.Logf("accumulated in slot %d, submitted in slot %d", w.best().Slot, from)
+	var guaranteed, signed, shards, assurances uint64
+	for _, n := range w.nodes {
+		c := n.Status().Work
+		guaranteed, signed, shards, assurances = guaranteed+c.Guaranteed, signed+c.Signed, shards+c.Shards, assurances+c.Assurances
+	}
+	if guaranteed != 1 || signed != 3 || shards != 6 || assurances < 6 {
+		t.Errorf("%d guaranteed, %d signatures, %d shards, %d assurances", guaranteed, signed, shards, assurances)
+	}
+	w.nobodyBlamed()
+}
+
+// What one package exports another one imports, by the root and by the package; on the other core too.
+func TestExportsAreImported(t *testing.T) {
+	w := newWorld(t, nil)
+	exports := w.pack(block.WorkItem{Service: theExporter, Exports: 70, Payload: []byte{70}})
+	hash := exports.Package.Hash()
+	w.submit(0, exports)
+	var root protocol.Hash
+	w.until(4, "reported", func() bool {
+		pending, err := w.best().State.Reports()
+		w.must(err)
+		if pending[0] == nil {
+			return false
+		}
+		root = pending[0].Report.Package.ExportsRoot
+		return pending[0].Report.Package.Hash == hash
+	})
+	outputs := make(map[uint64]bool)
+	seen := func() {
+		pending, err := w.best().State.Reports()
+		w.must(err)
+		for _, a := range pending {
+			if a != nil && a.Report.Package.Hash != hash {
+				if r := a.Report.Digests[0].Result; r.Outcome != block.OutcomeOK || len(r.Output) != 8 {
+					t.Fatalf("the import's outcome is %d", r.Outcome)
+				} else {
+					outputs[binary.LittleEndian.Uint64(r.Output)] = true
+				}
+			}
+		}
+	}
+	w.submit(1, w.pack(block.WorkItem{Service: theImporter, Imports: []block.Import{{Root: hash, ByPackage: true, Index: 3}}}))
+	w.until(4, "imported by package", func() bool { seen(); return outputs[67] })
+	w.submit(0, w.pack(block.WorkItem{Service: theImporter, Imports: []block.Import{{Root: root, Index: 69}}}))
+	w.until(4, "imported by root", func() bool { seen(); return outputs[1] })
+	w.nobodyBlamed()
+}
+
+// Every core has a package each slot.
+func TestEverySlot(t *testing.T) {
+	w := newWorld(t, nil)
+	const slots = 16
+	type sent struct {
+		key string
+		at  protocol.Slot
+	}
+	var all []sent
+	for s := range slots {
+		for core := range protocol.Core(2) {
+			key := fmt.Sprintf("%d/%d", s, core)
+			b := w.pack(set(key, "v"))
+			w.send(core, b, func(_ jamnp.PeerID, err error) {
+				if err != nil {
+					t.Logf("slot %d, core %d: %v", s, core, err)
+				}
+			})
+			all = append(all, sent{key, w.slots.At(w.loop.Now())})
+		}
+		w.run(1)
+	}
+	w.run(8)
+	done := 0
+	for _, x := range all {
+		if w.stored(x.key) == "v" {
+			done++
+		} else {
+			t.Logf("package of slot %d: %s is lost", x.at, x.key)
+		}
+	}
+	for _, n := range w.nodes {
+		t.Logf("node %d: %+v", n.index, n.Status().Work)
+	}
+	if done < len(all)*9/10 {
+		t.Errorf("%d of %d packages accumulated", done, len(all))
+	}
+	w.nobodyBlamed()
+}
