@@ -60,6 +60,7 @@ type world struct {
 	builder *builder
 	codes   map[protocol.ServiceID]protocol.Hash
 	config  func(i int, o *node.Options)
+	random  *rand.Rand
 }
 
 type validator struct {
@@ -169,6 +170,7 @@ func newWorld(t testing.TB, config func(i int, o *node.Options)) *world {
 	t.Helper()
 	p := protocol.Tiny()
 	w := &world{t: t, params: p, slots: loop.Slots{Era: loop.CommonEra, Duration: 6 * time.Second}, config: config}
+	w.random = rand.New(rand.NewPCG(1, 1))
 	w.loop = looptest.New(w.slots.Start(0).Add(time.Second))
 	w.net = simnet.New(clock{w.loop}, 1, simnet.Options{Faults: simnet.Faults{MinLatency: 5 * time.Millisecond, MaxLatency: 40 * time.Millisecond}})
 	var err error
@@ -285,7 +287,7 @@ func (w *world) pack(items ...block.WorkItem) *bundle.Bundle {
 	w.must(err)
 	p := &block.WorkPackage{
 		AuthCodeHost: theStore, AuthCodeHash: services.Anyone().Hash, AuthConfig: []byte("any"),
-		AuthToken: codec.AppendU32(nil, rand.Uint32()),
+		AuthToken: codec.AppendU32(nil, w.random.Uint32()),
 		Context: block.RefinementContext{
 			Anchor: best.Hash, AnchorStateRoot: best.StateRoot, AnchorBeefyRoot: recent.Blocks[len(recent.Blocks)-1].BeefyRoot,
 			LookupAnchor: best.Hash, LookupAnchorSlot: best.Slot,
@@ -328,7 +330,7 @@ func (w *world) send(core protocol.Core, b *bundle.Bundle, done func(jamnp.PeerI
 	w.t.Helper()
 	duties, err := roster.At(w.params, w.best().State, w.slots.At(w.loop.Now()))
 	w.must(err)
-	guarantor.Submit(w.builder, rand.New(rand.NewPCG(1, 1)), duties, core, b, nil, 2*time.Second, done)
+	guarantor.Submit(w.builder, w.random, duties, core, b, nil, 2*time.Second, done)
 }
 
 // stored gives what the store has under a key, as all nodes see it.

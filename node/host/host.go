@@ -20,6 +20,7 @@ import (
 	"damson/net/jamnp"
 	"damson/net/quic"
 	"damson/node"
+	"damson/node/availability/shelf"
 	"damson/node/chainspec"
 	"damson/node/gossip"
 	"damson/node/importer"
@@ -45,6 +46,8 @@ type Options struct {
 	Dir        string // where the chain is kept; empty: in memory
 	CacheBytes int64  // see store.Options
 	Archive    bool   // see store.Options
+	NoWork     bool   // validators guarantee no packages, and keep no data of any
+	WorkBytes  int64  // see shelf.Options.Bytes
 
 	Conn             net.PacketConn       // a socket in place of Listen; closed in the end
 	Listen, External netip.AddrPort       // see quic.Options
@@ -68,6 +71,7 @@ type Host struct {
 	node    *node.Node
 	network *quic.Network
 	store   *store.Store
+	shelf   *shelf.Shelf // nil without keys
 	history history
 	ended   chan error // what Run of the loop gave
 }
@@ -80,6 +84,9 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	h = &Host{loop: loop.New(loop.Options{}), ended: make(chan error, 1)}
 	if h.store, err = openStore(&o); err != nil {
 		return nil, err
+	}
+	if h.shelf, err = openShelf(&o); err != nil {
+		return nil, errors.Join(err, h.store.Close())
 	}
 	go func() { h.ended <- h.loop.Run(context.Background()) }()
 	if err := h.begin(ctx, &o); err != nil {
@@ -113,6 +120,20 @@ func openStore(o *Options) (*store.Store, error) {
 	return store.Open(dir, options)
 }
 
+// maxShelfMemory bounds the data of packages where it is kept in memory.
+const maxShelfMemory = 256 << 20
+
+// openShelf opens what validators keep of packages: beside the chain.
+func openShelf(o *Options) (*shelf.Shelf, error) {
+	if len(o.Keys) == 0 || o.NoWork {
+		return nil, nil
+	}
+	if o.Dir == "" {
+		return shelf.Open("work", shelf.Options{Params: o.Spec.Params, FS: vfs.NewMem(), Bytes: maxShelfMemory})
+	}
+	return shelf.Open(o.Dir+"-work", shelf.Options{Params: o.Spec.Params, Bytes: o.WorkBytes})
+}
+
 // make puts the node together.
 func (h *Host) make(o *Options) (*node.Node, error) {
 	im, err := importer.New(importer.Options{
@@ -133,7 +154,7 @@ func (h *Host) make(o *Options) (*node.Node, error) {
 	return node.New(node.Options{
 		Params: o.Spec.Params, Genesis: genesis, State: o.Spec.Genesis(), Store: h.store, Importer: im, Loop: h.loop,
 		Slots: o.Slots, Log: o.Log, Self: key.Public(), Keys: o.Keys, Bootnodes: bootnodes(o), Setup: o.Setup,
-		Rand: random, Events: o.Events, Proving: o.Proving, Mistakes: o.Mistakes,
+		Rand: random, Events: o.Events, Proving: o.Proving, Mistakes: o.Mistakes, Shelf: h.shelf,
 		Network: func(handler jamnp.Handler) (jamnp.Network, error) {
 			var err error
 			h.network, err = quic.New(quic.Options{
@@ -242,6 +263,9 @@ func (h *Host) Stop() error {
 	h.ended <- ended
 	if h.network != nil {
 		h.network.Wait()
+	}
+	if h.shelf != nil {
+		err = errors.Join(err, h.shelf.Close())
 	}
 	return errors.Join(err, ended, h.store.Close())
 }
