@@ -25,6 +25,7 @@ type cache struct {
 	pointers map[*pvm.Program]*list.Element
 	bytes    int64
 	bound    int64
+	thrown   func(pvm.Code) // told what is removed, with the lock held
 }
 
 // entry is a compiled program. While it is being compiled others wait for done.
@@ -108,6 +109,9 @@ func (c *cache) remove(el *list.Element) {
 	c.bytes -= e.bytes
 	delete(c.entries, e.id)
 	delete(c.pointers, e.program)
+	if c.thrown != nil && e.bytes > 0 {
+		c.thrown(e.code)
+	}
 }
 
 // shrink throws out what was longest unused, but not keep and nothing that is being compiled.

@@ -19,7 +19,8 @@ type code struct {
 	extra    []uint16 // by block: what it pays for others, where the processor's lowering does that
 	gasStubs []stubs
 	native   *exec.Code
-	size     int // octets of native
+	size     int     // octets of native
+	weight   *weight // the same, for the collector
 
 	fallback func() pvm.Stepper // the interpreter's idea of the program, made when it is first needed
 }

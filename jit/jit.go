@@ -31,6 +31,7 @@ type Options struct {
 type Engine struct {
 	fallback pvm.Engine
 	cache    cache
+	evicted  *evicted // apart, since cleanups hold it, which must not hold the cache
 	spaces   spaces
 	lowerers lowerers
 	names    *perfMap // nil if nobody wants them
@@ -42,8 +43,9 @@ func New(fallback pvm.Engine, o Options) (*Engine, error) {
 	if err := exec.Available(); err != nil {
 		return nil, err
 	}
-	e := &Engine{fallback: fallback}
+	e := &Engine{fallback: fallback, evicted: new(evicted)}
 	e.cache.init(o.CacheBytes)
+	e.cache.thrown = e.thrown
 	e.spaces.init(o.Spaces)
 	if o.PerfMap != nil {
 		e.names = &perfMap{w: o.PerfMap}
@@ -88,8 +90,16 @@ func (e *Engine) recompile(p *pvm.Program) (*code, error) {
 			return nil, fmt.Errorf("jit: write the perf map: %w", err)
 		}
 	}
-	runtime.AddCleanup(c, func(native *exec.Code) { native.Free() }, c.native)
+	c.weight = &weight{native: c.native, octets: int64(c.size)}
+	runtime.AddCleanup(c, e.evicted.free, c.weight)
 	return c, nil
+}
+
+// thrown notes that the cache has thrown out code.
+func (e *Engine) thrown(c pvm.Code) {
+	if c, ok := c.(*code); ok {
+		e.evicted.add(c.weight)
+	}
 }
 
 // Bounds on assemblers that wait for the next program.

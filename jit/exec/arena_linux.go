@@ -12,9 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hugePage is the larger page size of the hardware.
-const hugePage = 2 << 20
-
 // arenaSize bounds all machine code of the process.
 const arenaSize = 512 << 20
 
@@ -27,8 +24,13 @@ var (
 // arena hands out stretches of the low 2 GiB of the process, where 32-bit absolute addresses reach. A page of it is
 // either writable, while code is copied in, or executable, never both.
 type arena struct {
-	mu   sync.Mutex
-	free []span // by address, not touching
+	mu        sync.Mutex
+	free      []span  // by address, not touching
+	end       uintptr // of all of it
+	ready     uintptr // how far it was made ready; nothing behind that is in use
+	preparing bool    // somebody keeps the reserve
+
+	growing sync.Mutex // held by who changes ready; taken before mu
 }
 
 // span is a stretch of the arena: octets [from, to).
@@ -37,7 +39,10 @@ type span struct{ from, to uintptr }
 var codeArena arena
 
 // Code is published machine code. It stays until [Code.Free].
-type Code struct{ span span }
+type Code struct {
+	span span
+	size uintptr // of what was filled in
+}
 
 // Base is the address of the first octet.
 func (c *Code) Base() uintptr { return c.span.from }
@@ -72,6 +77,7 @@ func (a *arena) open() error {
 		_ = unix.Madvise(octets(where, arenaSize), unix.MADV_HUGEPAGE) // where the kernel has none, small ones will do
 		arenaBase, arenaLength = where, arenaSize
 		a.free = []span{{where, where + arenaSize}}
+		a.ready, a.end = where, where+arenaSize
 		return nil
 	}
 	return fmt.Errorf("no room for code below 2 GiB: %w", err)
@@ -90,46 +96,81 @@ func Publish(size int, fill func(code []byte, base uint32)) (*Code, error) {
 		return nil, fmt.Errorf("make code writable: %w", err)
 	}
 	fill(code[:size], uint32(s.from))
-	FillTraps(code[size:])
+	c := &Code{s, uintptr(size)}
 	if err := unix.Mprotect(code, unix.PROT_READ|unix.PROT_EXEC); err != nil {
-		codeArena.give(s)
+		c.Free()
 		return nil, fmt.Errorf("make code executable: %w", err)
 	}
 	synchronize(s.from, s.to)
-	return &Code{s}, nil
+	return c, nil
 }
 
-// Free gives the code's room back. Nothing may run it any more.
+// Free gives the code's room back, filled with traps again. Nothing may run it any more.
 func (c *Code) Free() {
-	_ = unix.Mprotect(octets(c.span.from, int(c.span.to-c.span.from)), unix.PROT_NONE)
-	codeArena.give(c.span)
-	c.span = span{}
+	code := octets(c.span.from, int(c.span.to-c.span.from))
+	err := unix.Mprotect(code, unix.PROT_READ|unix.PROT_WRITE)
+	if err == nil {
+		FillTraps(code[:c.size])
+		err = unix.Mprotect(code, unix.PROT_NONE)
+	}
+	if err == nil { // else the kernel is out of memory, and the room is lost
+		codeArena.give(c.span)
+		codeArena.shrink()
+	}
+	*c = Code{}
 }
 
-// take finds the first free stretch that is long enough. Large ones are made of huge pages: code that is spread over
-// many small ones runs up to a third slower.
-func (a *arena) take(size int) (span, error) {
-	unit := uintptr(PageSize)
+// room is so many octets in whole pages, and how large these are. Large code is made of huge pages: code that is spread
+// over many small ones runs up to a third slower.
+func room(size int) (need, unit uintptr) {
+	unit = PageSize
 	if size > hugePage/4 {
 		unit = hugePage
 	}
-	need := (uintptr(size) + unit - 1) &^ (unit - 1)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for i, s := range a.free {
-		from := (s.from + unit - 1) &^ (unit - 1)
-		if from+need > s.to {
-			continue
-		}
-		taken := span{from, from + need}
-		rest := slices.DeleteFunc([]span{{s.from, from}, {taken.to, s.to}}, func(r span) bool { return r.from == r.to })
-		a.free = slices.Replace(a.free, i, i+1, rest...)
-		return taken, nil
-	}
-	return span{}, ErrFull
+	return roundUp(uintptr(size), unit), unit
 }
 
-// give returns a stretch and joins it with its neighbours.
+func roundUp(n, unit uintptr) uintptr { return (n + unit - 1) &^ (unit - 1) }
+
+// take finds room for code, in memory that was made ready ahead if there is enough of it.
+func (a *arena) take(size int) (span, error) {
+	need, unit := room(size)
+	for {
+		if s, ok := a.takeReady(need, unit); ok {
+			return s, nil
+		}
+		if !a.grow(need, unit) {
+			return span{}, ErrFull
+		}
+	}
+}
+
+// takeReady takes the first stretch that is long enough from what is ready, and sees to the reserve.
+func (a *arena) takeReady(need, unit uintptr) (span, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, from := a.find(need, unit)
+	if i < 0 {
+		return span{}, false
+	}
+	s, taken := a.free[i], span{from, from + need}
+	rest := slices.DeleteFunc([]span{{s.from, from}, {taken.to, s.to}}, func(r span) bool { return r.from == r.to })
+	a.free = slices.Replace(a.free, i, i+1, rest...)
+	a.reserve()
+	return taken, true
+}
+
+// find finds the first free stretch of what is ready that is long enough, and where in it to begin; or -1.
+func (a *arena) find(need, unit uintptr) (i int, from uintptr) {
+	for i, s := range a.free {
+		if from := roundUp(s.from, unit); from+need <= min(s.to, a.ready) {
+			return i, from
+		}
+	}
+	return -1, 0
+}
+
+// give returns a stretch, which holds traps, and joins it with its neighbours.
 func (a *arena) give(s span) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

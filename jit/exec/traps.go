@@ -10,7 +10,11 @@ var traps = map[string][4]byte{
 
 // FillTraps writes instructions that must never be run.
 func FillTraps(code []byte) {
-	for n := copy(code, traps[:]); n < len(code); n *= 2 {
+	n := copy(code, traps[:])
+	for ; n < len(code) && n < PageSize; n *= 2 {
 		copy(code[n:], code[:n])
+	}
+	for first := code[:min(n, len(code))]; n < len(code); n += len(first) {
+		copy(code[n:], first)
 	}
 }
