@@ -2,6 +2,7 @@ package pool
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"damson/crypto/bandersnatch"
@@ -27,7 +28,8 @@ type Candidates struct {
 	assurances []block.Assurance
 	guarantees [][]*guarantee
 	preimages  []*preimage
-	disputes   []block.Disputes
+	disputes   []dispute
+	shunned    map[protocol.Hash]bool
 }
 
 // Draft is a block without its author's part.
@@ -50,7 +52,8 @@ func (p *Pool) Candidates(parent *chain.Block, slot protocol.Slot) *Candidates {
 	c.assurances = p.assurances.list(parent.Hash)
 	c.guarantees = p.guarantees.list(p.opts.Params)
 	c.preimages = p.preimages.list()
-	c.disputes = p.judgments.list(p.opts.Params)
+	c.disputes = p.judgments.list()
+	c.shunned = maps.Clone(p.shunned)
 	return c
 }
 
@@ -80,7 +83,7 @@ func (c *Candidates) Draft(ring safrole.RingRoot, ancestor func(protocol.Hash, p
 
 	pending := judged.Reports
 	var unexpected error
-	x.Assurances = fitting(nil, c.assurances, func(list []block.Assurance) bool {
+	x.Assurances = fitting(nil, c.innocent(judged.Reports), func(list []block.Assurance) bool {
 		result, err := assure(c.params, c.parent, c.slot, c.prior, judged.Reports, list, new(claim.Set))
 		if err == nil {
 			pending = result.Reports
@@ -121,12 +124,18 @@ func (c *Candidates) selectDisputes(x *block.Extrinsic) (*disputes.Result, error
 	}
 	var unexpected error
 	try := func(list []block.Disputes) (*disputes.Result, error) {
-		x.Disputes = join(list, prior.Offenders)
+		x.Disputes = join(list)
 		return disputes.Transition(c.params, prior, pending, &disputes.Input{
 			Slot: before.Slot, Active: before.Active, Previous: before.Previous, Disputes: &x.Disputes,
 		}, new(claim.Set))
 	}
-	chosen := fitting(nil, c.disputes, func(list []block.Disputes) bool {
+	var sayable []block.Disputes
+	for i := range c.disputes {
+		if d, ok := c.disputes[i].say(c.params, prior); ok {
+			sayable = append(sayable, d)
+		}
+	}
+	chosen := fitting(nil, sayable, func(list []block.Disputes) bool {
 		_, err := try(list)
 		return fits(err, &unexpected)
 	})
@@ -134,6 +143,28 @@ func (c *Candidates) selectDisputes(x *block.Extrinsic) (*disputes.Result, error
 		return nil, unexpected
 	}
 	return try(chosen)
+}
+
+// innocent gives the assurances without some of those that would make a report available that is shunned.
+func (c *Candidates) innocent(pending state.Reports) []block.Assurance {
+	list := c.assurances
+	for core, p := range pending {
+		if p == nil || len(c.shunned) == 0 || !c.shunned[p.Report.Hash()] {
+			continue
+		}
+		kept := make([]block.Assurance, 0, len(list))
+		n := 0
+		for i := range list {
+			if list[i].Has(core) {
+				if n++; n >= c.params.SuperMajority() {
+					continue
+				}
+			}
+			kept = append(kept, list[i])
+		}
+		list = kept
+	}
+	return list
 }
 
 // selectGuarantees gives E_G. The newest guarantee of each core has the first go.

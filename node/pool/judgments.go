@@ -165,82 +165,104 @@ func (p *Pool) AddCulprit(c *block.Culprit, done func(error)) {
 	})
 }
 
-// list gives for each report what a block can say of it, in the order of the reports.
-func (x *judgments) list(p *protocol.Params) []block.Disputes {
-	var list []block.Disputes
-	for _, j := range x.byReport {
-		if d, ok := j.dispute(p); ok {
-			list = append(list, d)
-		}
-	}
-	for i := range list {
-		report := list[i].Verdicts[0].Report
-		for key, c := range x.culprits {
-			if key.report == report && positive(&list[i].Verdicts[0]) == 0 {
-				list[i].Culprits = append(list[i].Culprits, c.Culprit)
+// dispute is what there is to say of a report. It does not change.
+type dispute struct {
+	report    protocol.Hash
+	epoch     uint32
+	good, bad []voice // by validator
+	culprits  []block.Culprit
+}
+
+// voice is a judgment and whose it is.
+type voice struct {
+	*Judgment
+	key protocol.Ed25519Key
+}
+
+// list gives for each report what there is to say of it, in the order of the reports.
+func (x *judgments) list() []dispute {
+	list := make([]dispute, 0, len(x.byReport))
+	at := make(map[protocol.Hash]int, len(x.byReport))
+	for report, j := range x.byReport {
+		d := dispute{report: report, epoch: j.epoch}
+		for v, judgment := range j.byValidator {
+			if judgment.Valid {
+				d.good = append(d.good, voice{judgment, j.keys[v]})
+			} else {
+				d.bad = append(d.bad, voice{judgment, j.keys[v]})
 			}
 		}
+		for _, side := range [...][]voice{d.good, d.bad} {
+			slices.SortFunc(side, func(a, b voice) int { return cmp.Compare(a.Validator, b.Validator) })
+		}
+		list = append(list, d)
 	}
-	slices.SortFunc(list, func(a, b block.Disputes) int {
-		return bytes.Compare(a.Verdicts[0].Report[:], b.Verdicts[0].Report[:])
-	})
+	slices.SortFunc(list, func(a, b dispute) int { return bytes.Compare(a.report[:], b.report[:]) })
+	for i := range list {
+		at[list[i].report] = i
+	}
+	for key, c := range x.culprits {
+		if i, ok := at[key.report]; ok {
+			list[i].culprits = append(list[i].culprits, c.Culprit)
+		}
+	}
 	return list
 }
 
-func positive(v *block.Verdict) (n int) {
-	for i := range v.Votes {
-		if v.Votes[i].Valid {
-			n++
-		}
-	}
-	return n
-}
-
-// dispute makes a verdict of the judgments, if there are enough, with those who judged against it. GP eq:verdicts.
-func (j *judged) dispute(p *protocol.Params) (d block.Disputes, ok bool) {
-	sides := map[bool][]*Judgment{}
-	for _, x := range j.byValidator {
-		sides[x.Valid] = append(sides[x.Valid], x)
-	}
-	for _, side := range sides {
-		slices.SortFunc(side, func(a, b *Judgment) int { return cmp.Compare(a.Validator, b.Validator) })
-	}
-	good, bad := sides[true], sides[false]
+// say gives what a block on a state can say of the report: a verdict if there are judgments enough, and those who were wrong by
+// it; or if there was one before, those alone, whom it did not name. It is false if there is nothing. GP eq:verdicts.
+func (x *dispute) say(p *protocol.Params, prior *state.Disputes) (d block.Disputes, ok bool) {
 	all, third := p.SuperMajority(), p.WonkyVotes()
-	var votes, wrong []*Judgment
+	var votes, wrong []voice
+	bad := false
 	switch {
-	case len(good) >= all:
-		votes, wrong = good[:all], bad
-	case len(bad) >= all:
-		votes, wrong = bad[:all], good
-	case len(good) >= third && len(bad) >= all-third:
-		votes = slices.Concat(good[:third], bad[:all-third])
+	case has(prior.Wonky, x.report):
+		return d, false
+	case has(prior.Good, x.report):
+		wrong = x.bad
+	case has(prior.Bad, x.report):
+		bad, wrong = true, x.good
+	case len(x.good) >= all:
+		votes, wrong = x.good[:all], x.bad
+	case len(x.bad) >= all:
+		bad, votes, wrong = true, x.bad[:all], x.good
+	case len(x.good) >= third && len(x.bad) >= all-third:
+		votes = slices.Concat(x.good[:third], x.bad[:all-third])
 	default:
 		return d, false
 	}
-	v := block.Verdict{Report: j.report, Epoch: j.epoch}
-	for _, x := range votes {
-		v.Votes = append(v.Votes, block.Judgment{Valid: x.Valid, Validator: x.Validator, Signature: x.Signature})
+	if votes != nil {
+		v := block.Verdict{Report: x.report, Epoch: x.epoch}
+		for _, vote := range votes {
+			v.Votes = append(v.Votes, block.Judgment{Valid: vote.Valid, Validator: vote.Validator, Signature: vote.Signature})
+		}
+		slices.SortFunc(v.Votes, func(a, b block.Judgment) int { return cmp.Compare(a.Validator, b.Validator) })
+		d.Verdicts = []block.Verdict{v}
 	}
-	slices.SortFunc(v.Votes, func(a, b block.Judgment) int { return cmp.Compare(a.Validator, b.Validator) })
-	d.Verdicts = []block.Verdict{v}
-	for _, x := range wrong {
-		d.Faults = append(d.Faults, block.Fault{
-			Report: j.report, Valid: x.Valid, Key: j.keys[x.Validator], Signature: x.Signature,
-		})
+	for _, vote := range wrong {
+		if !has(prior.Offenders, vote.key) {
+			d.Faults = append(d.Faults, block.Fault{Report: x.report, Valid: vote.Valid, Key: vote.key, Signature: vote.Signature})
+		}
 	}
-	return d, true
+	for i := range x.culprits {
+		if bad && !has(prior.Offenders, x.culprits[i].Key) {
+			d.Culprits = append(d.Culprits, x.culprits[i])
+		}
+	}
+	return d, len(d.Verdicts)+len(d.Faults)+len(d.Culprits) > 0
 }
 
+// Shun keeps a report from becoming available in blocks made of this pool, until there is a verdict on it: a block in which it
+// does would be disregarded. GP §17.3.
+func (p *Pool) Shun(report protocol.Hash) { p.shunned[report] = true }
+
 // join puts disputes together into E_D: verdicts by report, offences by key, of which one for each key. GP §10.2.
-func join(list []block.Disputes, offenders []protocol.Ed25519Key) (x block.Disputes) {
+func join(list []block.Disputes) (x block.Disputes) {
 	for i := range list {
 		x.Verdicts = append(x.Verdicts, list[i].Verdicts...)
 		x.Culprits = append(x.Culprits, list[i].Culprits...)
 		x.Faults = append(x.Faults, list[i].Faults...)
 	}
-	x.Culprits = slices.DeleteFunc(x.Culprits, func(c block.Culprit) bool { return has(offenders, c.Key) })
-	x.Faults = slices.DeleteFunc(x.Faults, func(f block.Fault) bool { return has(offenders, f.Key) })
 	slices.SortFunc(x.Culprits, func(a, b block.Culprit) int {
 		return cmp.Or(bytes.Compare(a.Key[:], b.Key[:]), bytes.Compare(a.Report[:], b.Report[:]))
 	})

@@ -8,6 +8,7 @@ package pool
 import (
 	"errors"
 	"log/slog"
+	"maps"
 
 	"damson/internal/protocol"
 	"damson/node/chain"
@@ -57,6 +58,7 @@ type Pool struct {
 	guarantees guarantees
 	preimages  preimages
 	judgments  judgments
+	shunned    map[protocol.Hash]bool // reports that must not become available in our blocks
 }
 
 // New makes an empty pool that follows a chain.
@@ -71,6 +73,7 @@ func New(o Options) *Pool {
 		guarantees: guarantees{byCore: make(map[protocol.Core][]*guarantee)},
 		preimages:  preimages{byKey: make(map[preimageKey]*preimage)},
 		judgments:  judgments{byReport: make(map[protocol.Hash]*judged), culprits: make(map[culpritKey]culprit)},
+		shunned:    make(map[protocol.Hash]bool),
 	}
 	o.Chain.Watch(chain.Events{
 		Best:      func(_, best *chain.Block) { p.assurances.prune(o.Chain, best) },
@@ -82,6 +85,9 @@ func New(o Options) *Pool {
 func (p *Pool) finalized(b *chain.Block) {
 	p.preimages.prune(p.opts.Chain.Best().State)
 	p.judgments.prune(b.State)
+	if disputes, err := b.State.Disputes(); err == nil {
+		maps.DeleteFunc(p.shunned, func(h protocol.Hash, _ bool) bool { return has(disputes.Bad, h) || has(disputes.Wonky, h) })
+	}
 }
 
 // now is the slot for which a block would be authored at the earliest.

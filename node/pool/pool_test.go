@@ -10,6 +10,7 @@ import (
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/internal/services"
+	"damson/state"
 	rules "damson/state/assurances"
 	"damson/state/disputes"
 	unneeded "damson/state/preimages"
@@ -125,13 +126,77 @@ func TestVerdicts(t *testing.T) {
 		for i := range protocol.Validator(tc.good + tc.bad) {
 			j.byValidator[i] = &Judgment{Valid: int(i) < tc.good, Validator: i}
 		}
-		d, ok := j.dispute(p)
+		x := judgments{byReport: map[protocol.Hash]*judged{{}: j}}
+		d, ok := x.list()[0].say(p, &state.Disputes{})
 		if ok != (tc.votes > 0) {
 			t.Errorf("%+v: verdict: %v", tc, ok)
 		}
-		if ok && (len(d.Verdicts[0].Votes) != tc.votes || positive(&d.Verdicts[0]) != tc.yes || len(d.Faults) != tc.faults) {
+		yes := 0
+		for i := range d.Verdicts {
+			for _, vote := range d.Verdicts[i].Votes {
+				if vote.Valid {
+					yes++
+				}
+			}
+		}
+		if ok && (len(d.Verdicts[0].Votes) != tc.votes || yes != tc.yes || len(d.Faults) != tc.faults) {
 			t.Errorf("%+v: %+v", tc, d)
 		}
+	}
+}
+
+// TestLateOffenders has guarantors and an auditor of a bad report named after the verdict, in which they were not.
+func TestLateOffenders(t *testing.T) {
+	w := newWorld(t)
+	w.next()
+	bad := w.work(0, func(c *services.Commands) { c.Set("a", "b") }).Extrinsic.Guarantees[0]
+	w.must(w.told(func(done func(error)) { w.pool.AddGuarantee(&bad, done) }))
+	w.next()
+	late := bad
+	bad.Credentials, late.Credentials = bad.Credentials[:2], bad.Credentials[2:]
+	w.accuse(&bad, 0)
+	if x := w.next().Extrinsic.Disputes; len(x.Verdicts) != 1 || len(x.Culprits) != 2 {
+		t.Fatalf("%d verdicts, %d culprits", len(x.Verdicts), len(x.Culprits))
+	}
+	if x := w.draft().Extrinsic.Disputes; len(x.Verdicts)+len(x.Culprits)+len(x.Faults) != 0 {
+		t.Errorf("what stands in a block is said again: %+v", x)
+	}
+	d := w.scratch()
+	for _, c := range late.Credentials {
+		d.Culprit(bad.Report.Hash(), c.Validator)
+	}
+	d.Fault(bad.Report.Hash(), true, 5) // the five before have judged
+	f := &d.Extrinsic.Disputes.Faults[0]
+	epoch, _ := w.params.Epoch(w.chain.Best().Slot)
+	j := &Judgment{epoch, f.Report, true, 5, f.Signature}
+	w.must(w.told(func(done func(error)) { w.pool.AddJudgment(j, done) }))
+	for i := range d.Extrinsic.Disputes.Culprits {
+		w.must(w.told(func(done func(error)) { w.pool.AddCulprit(&d.Extrinsic.Disputes.Culprits[i], done) }))
+	}
+	x := w.next().Extrinsic.Disputes
+	if len(x.Verdicts) != 0 || len(x.Culprits) != len(late.Credentials) || len(x.Faults) != 1 {
+		t.Errorf("%d verdicts, %d culprits, %d faults", len(x.Verdicts), len(x.Culprits), len(x.Faults))
+	}
+}
+
+// TestShunned has a report assured that must not become available.
+func TestShunned(t *testing.T) {
+	w := newWorld(t)
+	w.next()
+	g := w.work(0, func(c *services.Commands) { c.Set("a", "b") }).Extrinsic.Guarantees[0]
+	w.must(w.told(func(done func(error)) { w.pool.AddGuarantee(&g, done) }))
+	w.next()
+	d := w.scratch()
+	d.Assure([]protocol.Core{0})
+	for i := range d.Extrinsic.Assurances {
+		w.must(w.told(func(done func(error)) { w.pool.AddAssurance(&d.Extrinsic.Assurances[i], done) }))
+	}
+	w.pool.Shun(g.Report.Hash())
+	if n := len(w.next().Extrinsic.Assurances); n != 4 {
+		t.Errorf("%d assurances, want one too few", n)
+	}
+	if pending, err := w.tip.State.Reports(); err != nil || pending[0] == nil {
+		t.Errorf("the report became available, %v", err)
 	}
 }
 
