@@ -47,8 +47,9 @@ nodiff: ## both engines against each other: N=20000 cases of each kind, or N=10m
 	$(GO) test -count=1 -timeout=0 -v -run '^(TestGolden|TestGenerated|TestMutated|TestRaw)$$' ./internal/nodiff \
 		-nodiff.n=$(N) -nodiff.seed=$(SEED)
 
-sim: ## a network of nodes under one SEED
-	@echo "make sim: no node/sim yet; the part of the plan that brings networking brings it" >&2; exit 1
+sim: ## networks of whole nodes with faults: N=20 seeds from SEED=1; TRACE=true prints what happens
+	$(GO) test -count=1 -timeout=0 -v -run '^TestSim$$' ./node/sim -sim.seed=$(SEED) \
+		-sim.n=$(if $(filter command line,$(origin N)),$(N),20) -sim.trace=$(or $(TRACE),false)
 
 bench: ## all suites of bench/
 	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem -timeout=60m ./bench/...

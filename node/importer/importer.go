@@ -4,6 +4,7 @@ package importer
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"damson/internal/block"
@@ -14,8 +15,6 @@ import (
 	"damson/state/claim"
 	"damson/state/invoke"
 	"damson/state/transition"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Options configures New. Params and Engine must be set.
@@ -97,17 +96,20 @@ func (im *Importer) apply(prior *state.State, v *block.View) (*state.State, erro
 
 // execute gives the state after a block, and what changed.
 func (im *Importer) execute(prior *state.State, v *block.View) (*state.State, *state.Delta, error) {
-	var claims errgroup.Group
-	defer func() { _ = claims.Wait() }() // after a panic; otherwise it has been waited for
+	var claims sync.WaitGroup
+	var claimErrs []*error // in the order in which they were given, so that the reason for a refusal does not depend on time
+	defer claims.Wait()    // after a panic; otherwise it has been waited for
 	env := &transition.Env{
 		Params: im.params, Invoker: im.invoker, RingRoot: im.verifier.RingRoot,
 		Settle: func(s *claim.Set) {
 			if im.sim.Mistakes.BelieveClaims {
 				return
 			}
-			claims.Go(func() error {
+			err := new(error)
+			claimErrs = append(claimErrs, err)
+			claims.Go(func() {
 				StageClaims.Enter()
-				return invariants.Guard(func() error { return im.verifier.Settle(s) })
+				*err = invariants.Guard(func() error { return im.verifier.Settle(s) })
 			})
 		},
 		Enter: enterPart,
@@ -125,8 +127,9 @@ func (im *Importer) execute(prior *state.State, v *block.View) (*state.State, *s
 		post = prior.Apply(delta)
 	}
 	StageClaims.Enter()
-	if claimErr := claims.Wait(); err == nil {
-		err = claimErr
+	claims.Wait()
+	for i := 0; i < len(claimErrs) && err == nil; i++ {
+		err = *claimErrs[i]
 	}
 	if readErr := prior.Err(); readErr != nil {
 		err = fmt.Errorf("the prior state cannot be read: %w", readErr) // whatever rule seems broken is not

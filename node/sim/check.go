@@ -20,7 +20,8 @@ type checker struct {
 	blocks     map[protocol.Hash]*seen // that honest nodes have imported
 	seals      map[slotKey]protocol.Hash
 	votes      map[voteKey]jamnp.Ballot
-	finals     []jamnp.Ballot              // by height above the genesis
+	finals     []jamnp.Ballot // by height above the genesis
+	locks      locks
 	commits    map[protocol.Hash]bool      // that were looked at
 	views      []map[protocol.Slot][]*seen // what each node has imported
 	has        []map[protocol.Hash]bool    // by hash
@@ -260,6 +261,7 @@ func (c *checker) voted(n *simNode, message []byte) {
 			c.world.say("node %d votes %d in round %d of set %d for %d %s", n.index, b.Type, m.Round, m.Set, b.Slot, b.Header)
 		}
 		c.votes[k] = b.Ballot
+		c.locks.voted(c, k, c.blocks[b.Header])
 	}
 }
 

@@ -135,7 +135,7 @@ func (l *life) Go(queue string, work func() func()) {
 		l.free[queue] = end
 	}
 	if noting[queue] {
-		l.world.plan.atWork(l.node, end.Sub(l.world.now))
+		l.world.plan.atWork(l.node, queue, end.Sub(l.world.now))
 	}
 	var then func()
 	l.world.After(begin.Sub(l.world.now), l.alive(func() {

@@ -154,8 +154,8 @@ func (p *plan) crashIn(n *simNode, d time.Duration) {
 }
 
 // atWork may let a node crash while it puts something on disk that must not be forgotten, or just after it.
-func (p *plan) atWork(n *simNode, d time.Duration) {
-	if p.bad && p.chance(p.crashes/3) {
+func (p *plan) atWork(n *simNode, queue string, d time.Duration) {
+	if p.bad && p.chance(map[string]float64{"author": p.crashes, "finality": p.crashes / 4}[queue]) {
 		p.crashIn(n, p.upTo(2*d))
 	}
 }

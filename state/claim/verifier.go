@@ -1,9 +1,11 @@
 package claim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 
 	"damson/crypto/bandersnatch"
 	"damson/crypto/ed25519"
@@ -76,16 +78,21 @@ func (v *Verifier) WarmRing(keys []protocol.BandersnatchKey) error {
 	return err
 }
 
-// Settle settles all claims of a set, side by side. The error is that of a claim that is false.
+// Settle settles all claims of a set, side by side. The error is that of a claim that is false; of several the same whenever
+// the set is settled.
 func (v *Verifier) Settle(s *Set) error {
-	var g errgroup.Group
-	guarded := func(settle func() error) { g.Go(func() error { return invariants.Guard(settle) }) }
-	for i := range s.Seals {
-		guarded(func() error { return v.Seal(&s.Seals[i]) })
+	var g sync.WaitGroup
+	errs := make([]error, len(s.Seals)+2)
+	guarded := func(i int, settle func() error) {
+		g.Go(func() { errs[i] = invariants.Guard(settle) })
 	}
-	guarded(func() error { return v.Tickets(s.Tickets) })
-	guarded(func() error { return v.Signatures(s.Signatures) })
-	return g.Wait()
+	for i := range s.Seals {
+		guarded(i, func() error { return v.Seal(&s.Seals[i]) })
+	}
+	guarded(len(s.Seals), func() error { return v.Tickets(s.Tickets) })
+	guarded(len(s.Seals)+1, func() error { return v.Signatures(s.Signatures) })
+	g.Wait()
+	return cmp.Or(errs...)
 }
 
 // Signatures settles Ed25519 claims as one batch. The error names the first that is false.
@@ -124,18 +131,21 @@ func (v *Verifier) Tickets(claims []Ticket) error {
 		return v.simulated(claims)
 	}
 	prepared := make([]*bandersnatch.RingClaim, len(claims))
+	errs := make([]error, len(claims))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range claims {
 		c := &claims[i]
 		g.Go(func() error {
-			return invariants.Guard(func() (err error) {
+			errs[i] = invariants.Guard(func() (err error) {
 				prepared[i], err = v.prepare(c)
 				return err
 			})
+			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	_ = g.Wait()
+	if err := cmp.Or(errs...); err != nil {
 		return err
 	}
 	err := bandersnatch.VerifyClaims(prepared, runtime.GOMAXPROCS(0))
