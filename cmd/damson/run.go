@@ -31,6 +31,7 @@ type runFlags struct {
 	dataPath                         string
 	temp, archive                    bool
 	cache                            int64
+	keepBlocks                       uint32
 	listen, external                 string
 	bootnodes                        []string
 	sync, engine, telemetry, config  string
@@ -82,6 +83,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.sync, "sync", "blocks", "how a new node catches up: blocks (execute all) or warp (download a state that is final)")
 	flags.StringVar(&f.engine, "engine", "auto", "what runs the services' code: "+engineNames)
 	flags.BoolVar(&f.archive, "archive", false, "keep all blocks and states, also those that the protocol needs no more")
+	flags.Uint32Var(&f.keepBlocks, "keep-blocks", 0, "keep finalized blocks for so many `SLOTS`; 0 means for ever, so that others can catch up by blocks")
 	flags.Int64Var(&f.cache, "cache", defaultCache, "`MiB` of memory for what is read of the chain on disk")
 	flags.StringVar(&f.srs, "srs", "", "`FILE` of the reference string that tickets are made with")
 	flags.Uint16Var(&f.rpcPort, "rpc-port", 0, "TCP `PORT` for requests (JIP-2); accepted, and not active yet")
@@ -102,7 +104,7 @@ func runNode(cmd *cobra.Command, f *runFlags) (err error) {
 	}
 	ctx, stop := f.untilAsked(cmd.Context(), cmd.InOrStdin(), log)
 	defer stop()
-	o := host.Options{Log: log, Archive: f.archive, BuilderSlots: 20}
+	o := host.Options{Log: log, Archive: f.archive, KeepBlocks: protocol.Slot(f.keepBlocks), BuilderSlots: 20}
 	if err := f.options(cmd, &o); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -16,6 +17,7 @@ import (
 
 	"damson/crypto/bandersnatch"
 	"damson/crypto/ed25519"
+	"damson/internal/protocol"
 	"damson/internal/pvm"
 	"damson/net/jamnp"
 	"damson/net/quic"
@@ -46,8 +48,12 @@ type Options struct {
 	Dir        string // where the chain is kept; empty: in memory
 	CacheBytes int64  // see store.Options
 	Archive    bool   // see store.Options
-	NoWork     bool   // validators guarantee no packages, and keep no data of any
-	WorkBytes  int64  // see shelf.Options.Bytes
+
+	// KeepBlocks is how many slots before the finalized one blocks are kept, for others who come later; 0 means all. The protocol
+	// needs D of them, but a chain whose nodes keep no more can only be joined by a state.
+	KeepBlocks protocol.Slot
+	NoWork     bool  // validators guarantee no packages, and keep no data of any
+	WorkBytes  int64 // see shelf.Options.Bytes
 
 	Conn             net.PacketConn       // a socket in place of Listen; closed in the end
 	Listen, External netip.AddrPort       // see quic.Options
@@ -112,7 +118,12 @@ func (h *Host) begin(ctx context.Context, o *Options) (err error) {
 }
 
 func openStore(o *Options) (*store.Store, error) {
-	options := store.Options{Params: o.Spec.Params, CacheBytes: o.CacheBytes, Archive: o.Archive}
+	options := store.Options{
+		Params: o.Spec.Params, CacheBytes: o.CacheBytes, Archive: o.Archive, BlockSlots: math.MaxInt32,
+	}
+	if o.KeepBlocks > 0 {
+		options.BlockSlots = max(o.KeepBlocks, o.Spec.Params.ExpungePeriod)
+	}
 	dir := o.Dir
 	if dir == "" {
 		dir, options.FS = "chain", vfs.NewMem()

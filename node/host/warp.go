@@ -141,7 +141,7 @@ type searcher struct {
 }
 
 const (
-	searchTime   = 10 * time.Second // at slots of six seconds, for peers to connect and to answer
+	searchTime   = 10 * time.Second // at slots of six seconds, for others to answer after the first has
 	searchAnswer = 30 * time.Second // for one answer
 	searchTell   = 10 * time.Second // between words to whoever waits
 	searchPeers  = 8
@@ -180,7 +180,7 @@ func (c *search) look() {
 		}
 	}
 	now := c.h.loop.Now()
-	if c.answered > 0 && (c.open == 0 || now.After(c.deadline)) {
+	if c.answered > 0 && (c.answered == len(known(c.o)) || now.After(c.deadline)) {
 		c.end()
 		return
 	}

@@ -15,6 +15,7 @@ type record struct {
 	final  host.Hash
 	last   *host.Report    // nil: it does not answer
 	took   []time.Duration // from the beginning of a block's slot until it was final
+	joined protocol.Slot   // in which the node was started again: blocks from before were not final late
 }
 
 // seen is a block that a node has imported.
@@ -36,6 +37,9 @@ func (r *record) take(n *Net, report *host.Report) {
 		}
 		for b := r.blocks[e.Hash]; b != nil && !b.final; b = r.blocks[b.Parent] {
 			b.final = true
+			if b.Slot <= r.joined {
+				continue
+			}
 			r.took = append(r.took, time.UnixMilli(e.Time).Sub(n.Slots.Start(b.Slot)))
 		}
 	}

@@ -157,6 +157,9 @@ func (n *Net) Start(ctx context.Context) error {
 
 // StartNode starts the node of a validator, for the first time or again. More are arguments for a process.
 func (n *Net) StartNode(ctx context.Context, i int, more ...string) (err error) {
+	if now := n.Slots.At(time.Now()); now >= n.First {
+		n.records[i].joined = now + lateReturn
+	}
 	n.records[i].next = 0
 	if n.Command == nil {
 		n.members[i], err = n.startLocal(ctx, i)
