@@ -72,6 +72,7 @@ const (
 	AnyEvidence             // announcements are believed without evidence
 	JudgeUnseen             // reports are called valid without a look
 	NoShow                  // audits are announced and not done
+	JudgeFalsely            // reports are called invalid without a look
 	JudgeTwice              // a report is called valid and invalid
 	ForgetJudgments         // what was judged is not known after a restart
 	NotCondemned            // blocks with bad reports are built on

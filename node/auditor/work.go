@@ -94,8 +94,12 @@ func (a *Auditor) begins() {
 
 // compute gets the bundle of a report and does the work again: e of GP §17.3.
 func (a *Auditor) compute(r *report) {
-	if a.Mistake == JudgeUnseen || a.Mistake == JudgeTwice {
+	switch a.Mistake {
+	case JudgeUnseen, JudgeTwice:
 		a.computed(r, true, nil)
+		return
+	case JudgeFalsely:
+		a.computed(r, false, nil)
 		return
 	}
 	a.Bundle(r.report, func(b *bundle.Bundle, err error) {
