@@ -84,8 +84,7 @@ func TestWrongReport(t *testing.T) {
 	if reports[0] != nil {
 		t.Error("the bad report waits still")
 	}
-	after := w.available(w.report(1, false))
-	w.loop.Advance(3 * time.Second)
+	after := w.next(nil)
 	if n := w.candidates(after); n != 6 {
 		t.Errorf("%d of 6 would vote for what comes after the verdict", n)
 	}
