@@ -15,6 +15,9 @@ type dispatch struct{ *Node }
 func (d dispatch) Connected(p jamnp.Peer) {
 	d.Gossip.Connected(p)
 	d.Voter.Connected(p)
+	if d.Auditor != nil {
+		d.Auditor.Connected(p)
+	}
 }
 
 func (d dispatch) Disconnected(id jamnp.PeerID, why error) {

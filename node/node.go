@@ -18,6 +18,7 @@ import (
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/net/jamnp"
+	"damson/node/auditor"
 	"damson/node/author"
 	"damson/node/availability"
 	"damson/node/availability/shelf"
@@ -54,6 +55,9 @@ type Options struct {
 
 	// Shelf is where validators keep the data of packages. Without one they do no work in-core. It belongs to who opened it.
 	Shelf *shelf.Shelf
+	// NoAudits has a validator vote for blocks whose reports nobody has audited. With audits only blocks are voted for that
+	// are audited as far as this node knows, and those with bad reports are not built on: GP §17.
+	NoAudits bool
 
 	Setup   *bandersnatch.Setup // what tickets are made with; see author.Options
 	Random  io.Reader           // see author.Options
@@ -71,6 +75,7 @@ type Events struct {
 	Finalized func(*jamnp.Commit)
 	Progress  func(gossip.Progress)
 	Stage     func(packageHash protocol.Hash, stage guarantor.Stage, err error) // see guarantor.Options
+	Audits    auditor.Events
 }
 
 // Mistakes are made on purpose, by simulations that must notice them.
@@ -80,6 +85,7 @@ type Mistakes struct {
 	Finality finality.Mistake
 
 	Guarantor guarantor.Mistakes
+	Auditor   auditor.Mistake
 	Keeper    availability.Mistakes
 }
 
@@ -98,6 +104,7 @@ type Node struct {
 	Keeper    *availability.Keeper // nil, as what follows, without keys or a shelf
 	Guarantor *guarantor.Guarantor
 	Computer  *workreport.Computer
+	Auditor   *auditor.Auditor // nil if audits are off, too
 
 	counts  Counts
 	clock   clock
@@ -118,7 +125,7 @@ func New(o Options) (*Node, error) {
 	var err error
 	n.Chain, err = chain.New(chain.Options{
 		Params: o.Params, Store: o.Store, Importer: o.Importer, Loop: o.Loop, Slots: o.Slots, Log: o.Log,
-		Mistakes: o.Mistakes.Chain,
+		Mistakes: o.Mistakes.Chain, Audited: n.audited(),
 	})
 	if err != nil {
 		return nil, err

@@ -39,12 +39,12 @@ type early struct {
 
 // Serve takes a stream of CE 136, 144 or 145; false if it is of another kind.
 func (a *Auditor) Serve(x jamnp.Exchange) bool {
-	switch x.Kind() {
-	case jamnp.ReportRequest:
+	switch kind := x.Kind(); {
+	case kind == jamnp.ReportRequest:
 		a.serveReport(x)
-	case jamnp.AuditAnnouncement:
+	case kind == jamnp.AuditAnnouncement:
 		a.serveAnnouncement(x)
-	case jamnp.JudgmentPublication:
+	case kind == jamnp.JudgmentPublication:
 		a.serveJudgment(x)
 	default:
 		return false

@@ -1,6 +1,7 @@
 package auditor
 
 import (
+	"errors"
 	"slices"
 
 	"damson/internal/block"
@@ -325,7 +326,7 @@ func (a *Auditor) offer(r *report) {
 		w.offered = true
 		a.Pool.AddJudgment(&pool.Judgment{
 			Epoch: m.Epoch, Report: m.Report, Valid: m.Valid, Validator: m.Validator, Signature: m.Signature,
-		}, func(err error) { w.offered = err == nil || err == pool.ErrKnown })
+		}, func(err error) { w.offered = err == nil || errors.Is(err, pool.ErrKnown) })
 	}
 	a.accuse(r)
 }

@@ -207,11 +207,11 @@ func (a *Auditor) resume(x *audit) {
 }
 
 // hear adds somebody's word, if it is the first of his on the report.
-func (it *item) hear(h heard) bool {
+func (it *item) hear(h heard) {
 	at := len(it.heard)
 	for i, other := range it.heard {
 		if other.validator == h.validator {
-			return false
+			return
 		}
 		if other.tranche > h.tranche && i < at {
 			at = i
@@ -220,7 +220,6 @@ func (it *item) hear(h heard) bool {
 	it.heard = append(it.heard, heard{})
 	copy(it.heard[at+1:], it.heard[at:])
 	it.heard[at] = h
-	return true
 }
 
 func (it *item) heardOf(v protocol.Validator) bool {

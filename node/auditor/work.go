@@ -94,12 +94,8 @@ func (a *Auditor) begins() {
 
 // compute gets the bundle of a report and does the work again: e of GP §17.3.
 func (a *Auditor) compute(r *report) {
-	switch a.Mistake {
-	case JudgeUnseen, JudgeTwice:
-		a.computed(r, true, nil)
-		return
-	case JudgeFalsely:
-		a.computed(r, false, nil)
+	if m := a.Mistake; m == JudgeUnseen || m == JudgeTwice || m == JudgeFalsely {
+		a.computed(r, m != JudgeFalsely, nil)
 		return
 	}
 	a.Bundle(r.report, func(b *bundle.Bundle, err error) {

@@ -69,7 +69,6 @@ type node struct {
 	blamed  map[jamnp.PeerID]int
 	judged  map[protocol.Hash][]bool
 	drawn   map[uint8]int // reports announced, by tranche
-	reborn  int
 }
 
 type clock struct{ *looptest.Loop }
@@ -102,7 +101,7 @@ func (h handler) Opened(jamnp.PeerID, jamnp.Kind, []byte) {}
 func (h handler) Received(jamnp.PeerID, jamnp.Kind, []byte) {}
 
 func (h handler) Serve(x jamnp.Exchange) {
-	if !h.n.Auditor.Serve(x) {
+	if !h.n.Serve(x) {
 		x.Reject(auditor.ErrNotAuditor)
 	}
 }
