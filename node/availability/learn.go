@@ -13,6 +13,9 @@ import (
 
 // learn remembers the reports of a block: where their data is.
 func (k *Keeper) learn(b *chain.Block) {
+	if b.Parent == (protocol.Hash{}) {
+		return // the genesis is a header
+	}
 	k.Loop.Go(learnQueue, func() func() {
 		list, err := k.read(b)
 		if err != nil {

@@ -4,10 +4,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+	"time"
 
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/net/jamnp"
+	"damson/node"
+	"damson/node/guarantor"
+	"damson/node/roster"
 )
 
 // A builder's package is guaranteed, distributed, reported, made available and accumulated.
@@ -104,4 +108,94 @@ func TestEverySlot(t *testing.T) {
 		t.Errorf("%d of %d packages accumulated", done, len(all))
 	}
 	w.nobodyBlamed()
+}
+
+// A backlog of all guarantors of both cores is worked off: they do not stand in each other's way.
+func TestBacklog(t *testing.T) {
+	w := newWorld(t, nil)
+	const each = 2
+	var keys []string
+	for i := range each {
+		for _, n := range w.nodes {
+			core, _ := w.coreOf(n)
+			key := fmt.Sprintf("%d of %d", i, n.index)
+			kind, messages := guarantor.Messages(core, w.pack(set(key, "v")), nil)
+			w.builder.Request(n.Self, kind, messages, 0, time.Second, func(_ [][]byte, err error) { w.must(err) })
+			keys = append(keys, key)
+		}
+	}
+	done := 0
+	w.run(9) // with two more than there are packages for a core
+	for _, key := range keys {
+		if w.stored(key) == "v" {
+			done++
+		} else {
+			t.Logf("not accumulated: %s", key)
+		}
+	}
+	if done < len(keys)-1 {
+		t.Errorf("%d of %d", done, len(keys))
+	}
+	w.nobodyBlamed()
+}
+
+// Guarantors that give wrong shards, garbage or too much are blamed, and the others asked.
+func TestWrongShards(t *testing.T) {
+	for name, lie := range map[string]func([][]byte) [][]byte{
+		"wrong":    spoil,
+		"garbage":  func([][]byte) [][]byte { return [][]byte{{1}, {2}, {3}} },
+		"nothing":  func([][]byte) [][]byte { return nil },
+		"too much": func(m [][]byte) [][]byte { return [][]byte{m[0], make([]byte, 1<<20), m[2]} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			bad := make(map[jamnp.PeerID]bool)
+			_, group := w.coreOf(w.submit(0, w.pack(set("key", "value"))))
+			for _, v := range group[:2] {
+				w.nodes[v].lie(jamnp.ShardDistribution, lie)
+				bad[w.nodes[v].Self] = true
+			}
+			w.until(6, "accumulated", func() bool { return w.stored("key") == "value" })
+			w.run(1)
+			blamed := 0
+			for _, n := range w.nodes {
+				for id := range bad {
+					if n.net.blamed[id] != nil {
+						blamed++
+					}
+					delete(n.net.blamed, id)
+				}
+			}
+			if blamed == 0 && name != "too much" { // that is for the network to blame
+				t.Error("nobody blames it")
+			}
+			w.nobodyBlamed()
+		})
+	}
+}
+
+// One guarantor whose results are wrong gets no signatures, and nothing wrong gets into a block.
+func TestWrongResult(t *testing.T) {
+	w := newWorld(t, func(i int, o *node.Options) { o.Mistakes.Guarantor.WrongResult = i == 0 })
+	core, _ := w.coreOf(w.nodes[0])
+	kind, messages := guarantor.Messages(core, w.pack(set("key", "value")), nil)
+	w.builder.Request(w.nodes[0].Self, kind, messages, 0, time.Second, func(_ [][]byte, err error) { w.must(err) })
+	w.run(8)
+	if w.nodes[0].Status().Work.Guaranteed != 0 { // those of the next rotation may do better
+		t.Error("a wrong report was guaranteed")
+	}
+	w.submit(core, w.pack(set("other", "value")))
+	w.until(8, "accumulated, by the two others", func() bool { return w.stored("other") == "value" })
+}
+
+// coreOf gives what a validator guarantees for now.
+func (w *world) coreOf(n *validator) (protocol.Core, []protocol.Validator) {
+	w.t.Helper()
+	duties, err := roster.At(w.params, w.best().State, w.slots.At(w.loop.Now()))
+	w.must(err)
+	core, _, ok := duties.Now().Core(n.Self)
+	if !ok {
+		w.t.Fatal("no guarantor")
+	}
+	return core, duties.Now().Group(core)
 }

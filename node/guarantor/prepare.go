@@ -72,7 +72,8 @@ func (g *Guarantor) sift() {
 		if g.working != nil && g.working.job == j {
 			continue
 		}
-		if rotation, _ := g.rotation(j.core, 1); rotation == nil {
+		rotation, slot := g.rotation(j.core, 1)
+		if rotation == nil || rotation.Last < g.slot() && !g.guard.free(j.core, slot) {
 			g.forward(j)
 			continue
 		}

@@ -2,6 +2,7 @@ package guarantor_test
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -71,7 +72,45 @@ type validator struct {
 	shelf  *shelf.Shelf
 	net    *watched
 	stages map[protocol.Hash][]guarantor.Stage
+	// lies changes what the validator answers on streams of a kind; nil refuses them.
+	lies map[jamnp.Kind]func(answer [][]byte) [][]byte
 }
+
+// liar is a handler that lies where it is told to.
+type liar struct {
+	jamnp.Handler
+	of *validator
+}
+
+func (l liar) Serve(x jamnp.Exchange) {
+	lie, ok := l.of.lies[x.Kind()]
+	switch {
+	case !ok:
+		l.Handler.Serve(x)
+	case lie == nil:
+		x.Reject(jamnp.ErrBusy)
+	default:
+		l.Handler.Serve(lying{x, lie})
+	}
+}
+
+type lying struct {
+	jamnp.Exchange
+	lie func([][]byte) [][]byte
+}
+
+func (x lying) Answer(messages ...[]byte) { x.Exchange.Answer(x.lie(messages)...) }
+
+// spoil changes the first octet of the first message.
+func spoil(messages [][]byte) [][]byte {
+	out := append([][]byte{}, messages...)
+	out[0] = append([]byte{}, out[0]...)
+	out[0][0] ^= 1
+	return out
+}
+
+// lie lets a validator lie on streams of a kind.
+func (n *validator) lie(kind jamnp.Kind, how func([][]byte) [][]byte) { n.lies[kind] = how }
 
 // watched is a network that remembers whom we blamed.
 type watched struct {
@@ -192,7 +231,7 @@ func newWorld(t testing.TB, config func(i int, o *node.Options)) *world {
 	secrets := make([]*keys.Validator, p.Validators)
 	for i := range secrets {
 		secrets[i] = keys.Trivial(uint32(i)).Derive()
-		g.Validators = append(g.Validators, secrets[i].Public(netip.MustParseAddrPort(fmt.Sprintf("[::1]:%d", 40000+i))))
+		g.Validators = append(g.Validators, secrets[i].Public(addressOf(40000+i)))
 	}
 	w.genesis, err = g.State(w.im.Verifier().RingRoot)
 	w.must(err)
@@ -201,9 +240,9 @@ func newWorld(t testing.TB, config func(i int, o *node.Options)) *world {
 		w.nodes = append(w.nodes, w.open(i, secrets[i], vfs.NewCrashableMem()))
 	}
 	b := &builder{id: jamnp.PeerID{0xbb}}
-	b.Node = w.net.Node(b.id, netip.MustParseAddrPort("[::1]:50000"), b, w.loop)
+	b.Node = w.net.Node(b.id, addressOf(50000), b, w.loop)
 	for i := range secrets {
-		b.Connect(secrets[i].Ed25519.Public(), netip.MustParseAddrPort(fmt.Sprintf("[::1]:%d", 40000+i)))
+		b.Connect(secrets[i].Ed25519.Public(), addressOf(40000+i))
 	}
 	w.builder = b
 	t.Cleanup(func() {
@@ -226,7 +265,7 @@ func (w *world) must(err error) {
 // open starts a validator.
 func (w *world) open(i int, secrets *keys.Validator, fs *vfs.MemFS) *validator {
 	w.t.Helper()
-	n := &validator{index: i, fs: fs, stages: make(map[protocol.Hash][]guarantor.Stage)}
+	n := &validator{index: i, fs: fs, stages: make(map[protocol.Hash][]guarantor.Stage), lies: make(map[jamnp.Kind]func([][]byte) [][]byte)}
 	var err error
 	n.store, err = store.Open("db", store.Options{Params: w.params, FS: fs, CacheBytes: 8 << 20})
 	w.must(err)
@@ -237,7 +276,7 @@ func (w *world) open(i int, secrets *keys.Validator, fs *vfs.MemFS) *validator {
 		Rand: rand.New(rand.NewPCG(7, uint64(i))), Self: secrets.Ed25519.Public(), Keys: []*keys.Validator{secrets},
 		Network: func(h jamnp.Handler) (jamnp.Network, error) {
 			n.net = &watched{
-				w.net.Node(secrets.Ed25519.Public(), netip.MustParseAddrPort(fmt.Sprintf("[::1]:%d", 40000+i)), h, w.loop),
+				w.net.Node(secrets.Ed25519.Public(), addressOf(40000+i), liar{h, n}, w.loop),
 				make(map[jamnp.PeerID]error),
 			}
 			return n.net, nil
@@ -249,6 +288,9 @@ func (w *world) open(i int, secrets *keys.Validator, fs *vfs.MemFS) *validator {
 			}
 			n.stages[hash] = append(n.stages[hash], stage)
 		}},
+	}
+	if testing.Verbose() {
+		o.Log = slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", i)
 	}
 	if w.config != nil {
 		w.config(i, &o)
@@ -347,4 +389,8 @@ func (w *world) nobodyBlamed() {
 			w.t.Errorf("node %d blames %s: %v", n.index, id.PeerName(), why)
 		}
 	}
+}
+
+func addressOf(port int) netip.AddrPort {
+	return netip.MustParseAddrPort(fmt.Sprintf("[::1]:%d", port))
 }

@@ -1,0 +1,111 @@
+package guarantor_test
+
+import (
+	"testing"
+	"time"
+
+	"damson/internal/protocol"
+	"damson/net/jamnp"
+	"damson/node"
+	"damson/node/guarantor"
+	"damson/node/keys"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// crash stops a validator without a word, and starts it again with what was on disk.
+func (w *world) crash(i int) {
+	w.t.Helper()
+	n := w.nodes[i]
+	w.net.Crash(n.Self)
+	w.must(n.Stop())
+	w.loop.Run()
+	after := n.fs.CrashClone(vfs.CrashCloneCfg{})
+	w.must(n.store.Close())
+	w.must(n.shelf.Close())
+	w.nodes[i] = w.open(i, keys.Trivial(uint32(i)).Derive(), after)
+}
+
+// share asks a validator for its signature on a package, as another one on its core does. The validator asked must not see that
+// the other one is still there.
+func (w *world) share(from, to *validator, core protocol.Core, messages [][]byte) (refined *jamnp.Refined) {
+	w.t.Helper()
+	ended := false
+	from.Network.Request(to.Self, jamnp.PackageSharing, messages, jamnp.RefinedLimit(w.params), time.Second, func(answer [][]byte, err error) {
+		ended = true
+		if err == nil {
+			refined = new(jamnp.Refined)
+			w.must(refined.Decode(answer[0], w.params))
+		} else {
+			w.t.Logf("core %d: %v", core, err)
+		}
+	})
+	w.until(1, "answered", func() bool { return ended })
+	return refined
+}
+
+// A guarantor does not sign a second report for a core and slot, whatever happens in between.
+func TestNeverSignsTwice(t *testing.T) {
+	for _, forgets := range []bool{false, true} {
+		w := newWorld(t, func(_ int, o *node.Options) { o.Mistakes.Guarantor.ForgetSignatures = forgets })
+		for w.slots.At(w.loop.Now())%w.params.RotationPeriod != w.params.RotationPeriod-1 {
+			w.run(1)
+		}
+		to := w.nodes[1]
+		core, group := w.coreOf(to)
+		from := w.nodes[group[0]]
+		if from == to {
+			from = w.nodes[group[1]]
+		}
+		w.run(1) // the next rotation has begun, and what is signed for the core is for the last slot of the one before
+		package1, package2 := w.pack(set("one", "v")), w.pack(set("two", "v"))
+		sharing := jamnp.Encode(&jamnp.Sharing{Core: core})
+		if w.share(from, to, core, [][]byte{sharing, package1.AppendTo(nil)}) == nil {
+			t.Fatal("the first one is not signed")
+		}
+		if w.share(from, to, core, [][]byte{sharing, package2.AppendTo(nil)}) != nil {
+			t.Fatal("two are signed")
+		}
+		w.crash(1)
+		w.run(2)
+		again := w.share(from, w.nodes[1], core, [][]byte{sharing, package2.AppendTo(nil)}) != nil
+		if again != forgets {
+			t.Errorf("signed again after a crash: %v; forgets: %v", again, forgets)
+		}
+	}
+}
+
+// A validator that crashes goes on with the shards that it has, gets those that it has not, and gives them out.
+func TestCrash(t *testing.T) {
+	w := newWorld(t, nil)
+	report, by := w.exported(3)
+	w.crash(by.index)
+	w.loop.Advance(w.slots.Duration / 2)
+	for _, n := range w.nodes { // shards are made again
+		if n.index == by.index {
+			continue
+		}
+		request := jamnp.Encode(&jamnp.ShardRequest{ErasureRoot: report.Package.ErasureRoot, Shard: uint16(n.index)})
+		given := false
+		n.Network.Request(by.Self, jamnp.ShardDistribution, [][]byte{request}, 1<<20, time.Second, func(answer [][]byte, err error) {
+			given = err == nil && len(answer) == 3
+		})
+		w.loop.Advance(time.Second)
+		if !given {
+			t.Fatal("no shards after a crash")
+		}
+	}
+	kind, messages := guarantor.Messages(0, w.pack(set("key", "value")), nil)
+	for _, n := range w.nodes {
+		if core, _ := w.coreOf(n); core == 0 {
+			w.request(n, kind, messages...)
+		}
+	}
+	for _, n := range w.nodes { // while the package is on its way
+		if n.index != 0 {
+			w.crash(n.index)
+			break
+		}
+	}
+	w.until(8, "accumulated", func() bool { return w.stored("key") == "value" })
+}
