@@ -27,10 +27,10 @@ type call struct {
 
 // counters are for metrics.
 type counters struct {
-	requests, errors, refused    atomic.Int64 // requests answered, of these with errors; clients turned away
-	notifications, slow          atomic.Int64 // to subscribers; subscriptions that ended since nobody read
-	sockets, subscriptions, busy atomic.Int64 // now
-	nanoseconds                  atomic.Int64 // spent on answers
+	requests, errors, refused atomic.Int64 // requests answered, of these with errors; clients turned away
+	notifications, slow       atomic.Int64 // to subscribers; subscriptions that ended since nobody read
+	sockets, subscriptions    atomic.Int64 // now
+	nanoseconds               atomic.Int64 // spent on answers
 }
 
 // answer answers a message. The reply is empty if all it had were notifications. What comes after is for when it is sent.

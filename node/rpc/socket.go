@@ -103,11 +103,11 @@ func (c *socket) read(ctx context.Context) (websocket.StatusCode, string) {
 	for {
 		octets, release, err := c.message(ctx)
 		if errors.Is(err, errTooLong) {
-			c.reply(ctx, appendAnswer(nil, null, nil, errorf(CodeRequest, "a message has at most %d octets", c.limit())))
+			c.say(ctx, appendAnswer(nil, null, nil, errorf(CodeRequest, "a message has at most %d octets", c.limit())))
 			return websocket.StatusMessageTooBig, "the message is too long"
 		}
 		if errors.Is(err, errTooMany) {
-			c.reply(ctx, appendAnswer(nil, null, nil, errorf(CodeBusy, "too many long messages at once")))
+			c.say(ctx, appendAnswer(nil, null, nil, errorf(CodeBusy, "too many long messages at once")))
 			return websocket.StatusTryAgainLater, "too many long messages at once"
 		}
 		if err != nil {
@@ -262,6 +262,13 @@ func (c *socket) write(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// say writes the last words to a client, at once.
+func (c *socket) say(ctx context.Context, octets []byte) {
+	limited, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	_ = c.ws.Write(limited, websocket.MessageText, octets)
 }
 
 // drop ends all subscriptions when the client has gone.
