@@ -194,3 +194,18 @@ func TestWarp(t *testing.T) {
 		})
 	}
 }
+
+// TestBeforeStart: peers may be there, and talk, before a voter has begun.
+func TestBeforeStart(t *testing.T) {
+	v, peer, b := attacked(t)
+	fresh, err := New(v.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh.Connected(jamnp.Peer{ID: peer.key})
+	state := &jamnp.VoterState{Round: 9, Want: true, Prevotes: []byte{0}, Precommits: []byte{0}}
+	peer.serve(fresh, jamnp.GrandpaState, jamnp.Encode(state))
+	if len(b.reasons) > 0 || fresh.Round() != 0 {
+		t.Errorf("round %d, blames %v", fresh.Round(), b.reasons)
+	}
+}

@@ -229,7 +229,7 @@ func (v *Voter) takeState(x jamnp.Exchange, message []byte) error {
 		p.served = now
 		v.tell(id, v.state(false))
 	}
-	if s.Set != v.set.ID || v.self < 0 || v.set.Index(id) < 0 {
+	if s.Set != v.set.ID || r == nil || v.set.Index(id) < 0 { // r is nil for who does not vote, and before Start
 		return nil
 	}
 	if s.Want {
