@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"damson/crypto/bandersnatch"
@@ -28,11 +29,13 @@ type Base struct {
 	Keys    []*keys.Validator
 	Header  *block.Header
 	public  state.Validators
+	index   map[protocol.Ed25519Key]int
 	entries []trie.Change // of the state after the genesis
 
 	real     bool // ring proofs are
 	setup    *bandersnatch.Setup
 	importer *importer.Importer
+	proofs   *claim.Verifier // of real ones
 
 	mu      sync.Mutex
 	members map[protocol.RingRoot]map[protocol.BandersnatchKey]bool
@@ -55,8 +58,10 @@ func NewBase(p *protocol.Params, engine pvm.Engine, realProofs bool) (*Base, err
 	b := &Base{
 		Params: p, real: realProofs, setup: bandersnatch.NewSetup(srs.Development()),
 		members: make(map[protocol.RingRoot]map[protocol.BandersnatchKey]bool), tickets: make(map[judged]bool),
+		index: make(map[protocol.Ed25519Key]int),
 	}
 	options := claim.Options{Setup: b.setup}
+	b.proofs = claim.New(options)
 	if !realProofs {
 		options.Ticket = b.judge
 	}
@@ -68,6 +73,7 @@ func NewBase(p *protocol.Params, engine pvm.Engine, realProofs bool) (*Base, err
 	b.Keys = make([]*keys.Validator, p.Validators)
 	for i := range b.Keys {
 		b.Keys[i] = keys.Trivial(uint32(i)).Derive()
+		b.index[b.Keys[i].Ed25519.Public()] = i
 		b.public = append(b.public, b.Keys[i].Public(addressOf(i)))
 		ring[i] = b.public[i].Bandersnatch
 	}
@@ -117,13 +123,18 @@ func (b *Base) prover() author.Prover {
 	if b.real {
 		return nil
 	}
-	return func([][bandersnatch.PublicKeySize]byte) (author.Prove, error) {
-		return func(key *bandersnatch.SecretKey, input []byte) (proof protocol.RingSignature, err error) {
-			signature, public := key.Sign(input, nil), key.Public().Bytes()
-			copy(proof[copy(proof[:], signature[:]):], public[:])
-			return proof, nil
-		}, nil
-	}
+	return func([][bandersnatch.PublicKeySize]byte) (author.Prove, error) { return simulatedTicket, nil }
+}
+
+func simulatedTicket(key *bandersnatch.SecretKey, input []byte) (proof protocol.RingSignature, err error) {
+	signature, public := key.Sign(input, nil), key.Public().Bytes()
+	copy(proof[copy(proof[:], signature[:]):], public[:])
+	return proof, nil
+}
+
+// holder gives whose a Bandersnatch key is.
+func (b *Base) holder(key protocol.BandersnatchKey) int {
+	return slices.IndexFunc(b.public, func(k state.ValidatorKeys) bool { return k.Bandersnatch == key })
 }
 
 // judge says whether a ticket is good.
@@ -141,6 +152,8 @@ func (b *Base) judge(t *claim.Ticket) bool {
 	if members[public] && bytes.Count(rest, []byte{0}) == len(rest) { // nothing is left that anybody could change
 		key, err := bandersnatch.ParsePublicKey(public[:])
 		good = err == nil && key.Verify(t.Input, nil, signature) == nil
+	} else {
+		good = b.proofs.Tickets([]claim.Ticket{*t}) == nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

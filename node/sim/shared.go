@@ -61,6 +61,12 @@ func (s *shared) share(prior *state.State, v *block.View, execute func(*state.St
 	return prior.Apply(e.delta), nil
 }
 
+// shareAll is share for nodes that have one store: they share states.
+func (s *shared) shareAll(prior *state.State, v *block.View, execute func(*state.State) (*state.Delta, error)) (*state.State, error) {
+	e := s.execute(v, prior, execute)
+	return e.post, e.err
+}
+
 func identity(v *block.View) protocol.Hash {
 	header, body := v.HeaderHash(), v.ExtrinsicHash()
 	return blake2b.Sum256(append(header[:], body[:]...))
