@@ -47,14 +47,14 @@ type world struct {
 	slots    loop.Slots
 	loop     *looptest.Loop
 	net      *simnet.Net
-	nodes    []*node
+	nodes    []*validator
 	bundles  map[protocol.Hash]*bundle.Bundle // by erasure root
 	withheld map[protocol.Hash]bool
 	packages int
 	last     protocol.Slot // of which there is a block
 }
 
-type node struct {
+type validator struct {
 	*auditor.Auditor
 	world   *world
 	index   int
@@ -78,7 +78,7 @@ func (c clock) After(d time.Duration, do func()) { c.Loop.After(d, do) }
 // watched counts blame.
 type watched struct {
 	*simnet.Node
-	of *node
+	of *validator
 }
 
 func (w watched) Blame(id jamnp.PeerID, points int, reason error) {
@@ -88,7 +88,7 @@ func (w watched) Blame(id jamnp.PeerID, points int, reason error) {
 }
 
 // handler is what a node does besides its duty: nothing.
-type handler struct{ n *node }
+type handler struct{ n *validator }
 
 func (h handler) Connected(p jamnp.Peer) { h.n.Connected(p) }
 
@@ -148,7 +148,7 @@ func newWorld(t *testing.T, p *protocol.Params) *world {
 func (w *world) start(mistakes map[int]auditor.Mistake) *world {
 	w.t.Helper()
 	for i, v := range devchain.Validators(w.params.Validators) {
-		n := &node{
+		n := &validator{
 			world: w, index: i, id: v.Keys.Ed25519, keys: &keys.Validator{Ed25519: v.Ed25519, Bandersnatch: v.Bandersnatch},
 			mistake: mistakes[i], fs: vfs.NewMem(), blamed: make(map[jamnp.PeerID]int),
 			judged: make(map[protocol.Hash][]bool), drawn: make(map[uint8]int),
@@ -162,12 +162,12 @@ func (w *world) start(mistakes map[int]auditor.Mistake) *world {
 }
 
 // address is where a node is.
-func (n *node) address() netip.AddrPort {
+func (n *validator) address() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(n.index)}), 1)
 }
 
 // open begins a life of the node.
-func (n *node) open() {
+func (n *validator) open() {
 	w := n.world
 	var err error
 	n.store, err = store.Open("db", store.Options{Params: w.params, FS: n.fs})
@@ -203,7 +203,7 @@ func (n *node) open() {
 }
 
 // restart ends the node's life and begins another.
-func (n *node) restart() {
+func (n *validator) restart() {
 	n.Stop()
 	n.world.net.Crash(n.id)
 	n.world.loop.Run()
