@@ -38,7 +38,8 @@ func testnet(env []string, dir string, name string, args ...string) (*networkSum
 		return nil, fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
 	}
 	s := new(networkSummary)
-	if err := json.Unmarshal([]byte(out), s); err != nil {
+	lines := strings.Split(strings.TrimSpace(out), "\n") // go run may have said something before
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), s); err != nil {
 		return nil, fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
 	}
 	if !s.Agree || s.StateRoot == "" {

@@ -8,11 +8,13 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
 
+	"damson/internal/vectors"
 	"damson/net/jamnp"
 )
 
@@ -206,7 +208,7 @@ func TestManyStreams(t *testing.T) {
 			if grown := int64(peak) - int64(before.HeapAlloc+before.StackInuse); grown > 64<<20 {
 				t.Fatalf("%d MiB for %d streams", grown>>20, opened)
 			} else {
-				t.Logf("%d streams opened, %d KiB at most, %d at once", opened, grown>>10, most)
+				vectors.Figure(t, "streams-"+strings.ReplaceAll(name, " ", "-"), "%d streams opened, %d KiB at most, %d at once", opened, grown>>10, most)
 			}
 			_ = conn.CloseWithError(0, "")
 			h.await(t, "disconnected")
@@ -249,6 +251,7 @@ func TestMemory(t *testing.T) {
 	if busy == 0 || peak > 3<<19 {
 		t.Fatalf("%d refused, %d octets at most", busy, peak)
 	}
+	vectors.Figure(t, "peer-memory", "two peers that send 10 MiB each are given %d KiB together, of %d; %d messages refused", peak>>10, 3<<9, busy)
 	h.awaitNothingHeld(t)
 }
 
