@@ -139,17 +139,18 @@ func (c *Chain) execute(a *arrival, prior *state.State) {
 
 // apply executes a block and gives its state as the store keeps it.
 func apply(im *importer.Importer, s *store.Store, p *protocol.Params, a *arrival, prior *state.State) (*state.State, error) {
-	importer.StageDecode.Enter()
 	defer importer.LeaveStages()
+	decoded := im.Measure(importer.StageDecode)
 	v := new(block.View)
 	if err := v.Decode(a.octets, p); err != nil {
 		return nil, fmt.Errorf("block: %w", err)
 	}
+	decoded()
 	post, err := im.Apply(prior, v)
 	if err != nil {
 		return nil, err
 	}
-	importer.StageStore.Enter()
+	defer im.Measure(importer.StageStore)()
 	header := v.HeaderOctets()
 	return s.Commit(&store.Block{
 		Hash: a.hash, Parent: v.Header.Parent, Slot: v.Header.Slot, Header: header, Body: a.octets[len(header):], State: post,

@@ -64,6 +64,8 @@ type Options struct {
 	Warp         bool
 	WarpProgress func(gossip.WarpProgress) // optional
 
+	Observe func(importer.Stage, time.Duration) // see importer.Options; optional
+
 	Proving  sync.Locker // see author.Options; optional
 	Events   node.Events
 	Mistakes node.Mistakes
@@ -148,7 +150,7 @@ func openShelf(o *Options) (*shelf.Shelf, error) {
 // make puts the node together.
 func (h *Host) make(o *Options) (*node.Node, error) {
 	im, err := importer.New(importer.Options{
-		Params: o.Spec.Params, Engine: o.Engine, Claims: claim.Options{Setup: o.Setup},
+		Params: o.Spec.Params, Engine: o.Engine, Claims: claim.Options{Setup: o.Setup}, Observe: o.Observe,
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"damson/internal/block"
 	"damson/internal/invariants"
@@ -28,6 +29,10 @@ type Options struct {
 	// Ancestor says whether a header is an ancestor of the block whose parent is given; nil leaves the check of
 	// lookup anchors out.
 	Ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool
+
+	// Observe is told how long each stage of a block took; may be nil. StageClaims is what is left of the claims when all else is
+	// done. It is called by whoever executes the block.
+	Observe func(Stage, time.Duration)
 
 	Simulation
 }
@@ -53,6 +58,7 @@ type Importer struct {
 	ancestor func(parent, header protocol.Hash, slot protocol.Slot) bool
 	warming  *atomic.Bool // a goroutine makes code ready
 	sim      Simulation
+	observe  func(Stage, time.Duration)
 }
 
 // New makes an Importer, and what it would otherwise have to make while the first block waits.
@@ -62,7 +68,7 @@ func New(o Options) (*Importer, error) {
 		return nil, err
 	}
 	invoker := invoke.New(invoke.Options{Engine: o.Engine, Params: o.Params, Log: o.ServiceLog})
-	return &Importer{o.Params, invoker, verifier, o.Ancestor, new(atomic.Bool), o.Simulation}, nil
+	return &Importer{o.Params, invoker, verifier, o.Ancestor, new(atomic.Bool), o.Simulation, o.Observe}, nil
 }
 
 // Apply executes a block on the state of its parent and gives the state that results. An error that wraps
@@ -99,6 +105,11 @@ func (im *Importer) execute(prior *state.State, v *block.View) (*state.State, *s
 	var claims sync.WaitGroup
 	var claimErrs []*error // in the order in which they were given, so that the reason for a refusal does not depend on time
 	defer claims.Wait()    // after a panic; otherwise it has been waited for
+	at := &progress{im, unobserved}
+	defer func() {
+		at.leave()
+		LeaveStages()
+	}()
 	env := &transition.Env{
 		Params: im.params, Invoker: im.invoker, RingRoot: im.verifier.RingRoot,
 		Settle: func(s *claim.Set) {
@@ -112,9 +123,8 @@ func (im *Importer) execute(prior *state.State, v *block.View) (*state.State, *s
 				*err = invariants.Guard(func() error { return im.verifier.Settle(s) })
 			})
 		},
-		Enter: enterPart,
+		Enter: at.part,
 	}
-	defer LeaveStages()
 	if im.ancestor != nil {
 		env.Ancestor = func(header protocol.Hash, slot protocol.Slot) bool {
 			return im.ancestor(v.Header.Parent, header, slot)
@@ -123,10 +133,10 @@ func (im *Importer) execute(prior *state.State, v *block.View) (*state.State, *s
 	delta, err := transition.Apply(env, prior, v)
 	var post *state.State
 	if err == nil {
-		StageRoot.Enter()
+		at.enter(StageRoot)
 		post = prior.Apply(delta)
 	}
-	StageClaims.Enter()
+	at.enter(StageClaims)
 	claims.Wait()
 	for i := 0; i < len(claimErrs) && err == nil; i++ {
 		err = *claimErrs[i]

@@ -3,8 +3,6 @@ package importer
 import (
 	"context"
 	"runtime/pprof"
-
-	"damson/state/transition"
 )
 
 // Stage is a part of the work on a block. Profiles name it by the label "stage" of the goroutines at it, and of those
@@ -38,15 +36,3 @@ func (s Stage) Enter() { pprof.SetGoroutineLabels(stageLabels[s]) }
 
 // LeaveStages takes the label off the goroutine.
 func LeaveStages() { pprof.SetGoroutineLabels(context.Background()) }
-
-// enterPart labels the goroutine that is at a part of a transition.
-func enterPart(p transition.Part) {
-	switch p {
-	case transition.Consensus:
-		StageConsensus.Enter()
-	case transition.Reporting:
-		StageReporting.Enter()
-	case transition.Accumulation:
-		StageAccumulation.Enter()
-	}
-}
