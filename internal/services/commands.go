@@ -73,3 +73,24 @@ func (c *Commands) New(code *Code, minItemGas, minMemoGas protocol.Gas) {
 	c.u64(uint64(minItemGas))
 	c.u64(uint64(minMemoGas))
 }
+
+// Upgrade gives the store another code, which must be provided if it is not.
+func (c *Commands) Upgrade(code protocol.Hash, minItemGas, minMemoGas protocol.Gas) {
+	c.begin('u')
+	c.encoded = append(c.encoded, code[:]...)
+	c.u64(uint64(minItemGas))
+	c.u64(uint64(minMemoGas))
+}
+
+// queueLength is Q, as the store knows it. GP §I.4.4.
+const queueLength = 80
+
+// Assign sets the queue of a core to a list of authorizers in turn, and says who may do so next. The store must have the privilege.
+func (c *Commands) Assign(core protocol.Core, next protocol.ServiceID, authorizers ...protocol.Hash) {
+	c.begin('a')
+	c.u32(uint32(core))
+	c.u32(uint32(next))
+	for i := range queueLength {
+		c.encoded = append(c.encoded, authorizers[i%len(authorizers)][:]...)
+	}
+}

@@ -1,6 +1,7 @@
 // Package services has small services to learn from and to make test chains with, written in the assembler of
-// internal/asm: a key-value store that can pay (store.pvmasm), a counter (counter.pvmasm), and an authorizer for
-// everybody (anyone.pvmasm).
+// internal/asm: a key-value store that can pay (store.pvmasm), a counter (counter.pvmasm), a token (token.pvmasm), one that
+// hands segments on (relay.pvmasm), one that runs programs in inner machines (runner.pvmasm), and an authorizer for everybody
+// (anyone.pvmasm). commands.go and payloads.go make what they are told.
 package services
 
 import (
@@ -26,6 +27,15 @@ var storeText string
 //go:embed counter.pvmasm
 var counterText string
 
+//go:embed token.pvmasm
+var tokenText string
+
+//go:embed relay.pvmasm
+var relayText string
+
+//go:embed runner.pvmasm
+var runnerText string
+
 //go:embed anyone.pvmasm
 var anyoneText string
 
@@ -33,6 +43,9 @@ var anyoneText string
 var (
 	Store   = sync.OnceValue(func() *Code { return assemble("store", storeText) })
 	Counter = sync.OnceValue(func() *Code { return assemble("counter", counterText) })
+	Token   = sync.OnceValue(func() *Code { return assemble("token", tokenText) })
+	Relay   = sync.OnceValue(func() *Code { return assemble("relay", relayText) })
+	Runner  = sync.OnceValue(func() *Code { return assemble("runner", runnerText) })
 	Anyone  = sync.OnceValue(func() *Code { return assemble("anyone", anyoneText) })
 )
 

@@ -8,6 +8,7 @@ import (
 	"damson/crypto/bandersnatch/srs"
 	"damson/internal/devchain"
 	"damson/internal/protocol"
+	"damson/internal/services"
 	"damson/node/srsfile"
 	"damson/state"
 	"damson/state/trie"
@@ -27,6 +28,9 @@ type Recipe struct {
 	// Bootstrap is the code of service 0, which has every privilege; Authorizer is that of the authorizer that all cores
 	// begin with, without configuration. Nil means small ones of ours: a store, and one that lets everybody in.
 	Bootstrap, Authorizer []byte
+
+	// Examples adds the services of internal/services at their indices, so that there is something to try.
+	Examples bool
 }
 
 // ErrValidators means that a chain is to have more or fewer validators than are given.
@@ -51,6 +55,9 @@ func Generate(r *Recipe) (*Spec, error) {
 		Authorizers:   []protocol.Hash{authorizer},
 		MarkedEntropy: 1,
 	}
+	if r.Examples {
+		g.Services = append(g.Services, examples()...)
+	}
 	setup, err := verifying(r.SRS)
 	if err != nil {
 		return nil, err
@@ -69,6 +76,19 @@ func Generate(r *Recipe) (*Spec, error) {
 		s.State = append(s.State, trie.Change{Key: key, Value: value})
 	}
 	return s, s.check()
+}
+
+// exampleBalance is what each example has for its storage.
+const exampleBalance = 1 << 50
+
+// examples are the services beside service 0.
+func examples() []devchain.Account {
+	return []devchain.Account{
+		{ID: services.TokenID, Code: services.Token(), Balance: exampleBalance},
+		{ID: services.RelayID, Code: services.Relay(), Balance: exampleBalance},
+		{ID: services.RunnerID, Code: services.Runner(), Balance: exampleBalance},
+		{ID: services.CounterID, Code: services.Counter(), Balance: exampleBalance},
+	}
 }
 
 // seed is what the entropy follows from: nothing for the public chain, and what sets a chain apart from it for others.
