@@ -83,7 +83,7 @@ func (l *lowerer) stub(kind int32) {
 // block writes the code of a block, which begins with paying for all of it.
 func (l *lowerer) block(b pvm.Block) {
 	l.a.Reserve(maxLowered)
-	if l.short(b, l.end) {
+	if l.circular(len(l.gasJumps), b) && l.short(b, l.end) {
 		l.twice(b)
 		return
 	}

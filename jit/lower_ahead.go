@@ -22,7 +22,7 @@ const (
 func (l *lowerer) plan() {
 	l.extra = slices.Grow(l.extra[:0], len(l.blocks))[:len(l.blocks)]
 	for _, i := range l.circles {
-		if b := l.blocks[i]; l.short(b, l.blockEnd(int(i))) { // pays for two rounds
+		if b := l.blocks[i]; l.circular(int(i), b) && l.short(b, l.blockEnd(int(i))) { // pays for two rounds
 			l.labels[b.First] += b.Cost
 		}
 	}

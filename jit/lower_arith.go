@@ -134,15 +134,14 @@ func lowerMul32(l *lowerer, in *pvm.Inst, _ uint32) {
 func lowerAddImm64(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, s, imm := host(in.A), host(in.B), int32(in.X)
 	l.read64(s)
-	switch {
-	case imm == 0:
+	if imm == 0 {
 		l.copyKnown(d, s)
 		return
-	case d == s:
-		l.a.AddImm(amd64.Add64, d, imm)
+	}
+	l.a.Sum(d, s, imm)
+	if d == s {
 		l.setFlags(d)
-	default:
-		l.a.LeaDisp(d, s, imm)
+	} else {
 		l.keptFlags(d)
 	}
 	l.wrote64(d)

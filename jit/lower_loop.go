@@ -26,13 +26,14 @@ type loop struct {
 	leaves uint32 // displacement of the jump out of the first round
 }
 
-// short reports whether the block, which ends before instruction end, is such a loop.
+// circular reports whether block i, which is b, branches back to its own start.
+func (l *lowerer) circular(i int, b pvm.Block) bool {
+	return l.ends[i] == blockEnd{b.First, endsBranch}
+}
+
+// short reports whether the block, which branches back to its start and ends before instruction end, is such a loop.
 func (l *lowerer) short(b pvm.Block, end int) bool {
-	last := &l.insts[end-1]
-	if !l.doubles {
-		return false
-	}
-	if last.Y != b.First || pvm.Ops[last.Op].Flags&pvm.Branches == 0 || end-int(b.First) > maxShort {
+	if !l.doubles || end-int(b.First) > maxShort {
 		return false
 	}
 	for i := int(b.First); i < end; i++ {

@@ -18,7 +18,7 @@ func lowerLoad(l *lowerer, in *pvm.Inst, op uint32) {
 func lowerLoadInd(l *lowerer, in *pvm.Inst, op uint32) {
 	d := host(in.A)
 	l.access()
-	l.a.RegMem(amd64.Op(op), d, amd64.Guest(host(in.B), int32(in.X)))
+	l.a.GuestDisp(amd64.Op(op), d, host(in.B), int32(in.X))
 	l.loaded(d, amd64.Op(op))
 }
 
@@ -44,7 +44,7 @@ func lowerStoreInd(l *lowerer, in *pvm.Inst, op uint32) {
 		l.read64(s)
 	}
 	l.access()
-	l.a.RegMem(amd64.Op(op), s, amd64.Guest(host(in.B), int32(in.X)))
+	l.a.GuestDisp(amd64.Op(op), s, host(in.B), int32(in.X))
 	l.keptFlags(scratch)
 }
 

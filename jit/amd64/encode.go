@@ -231,13 +231,25 @@ func (a *Asm) LeaSum(dst, left, right Reg) {
 	}
 }
 
-// LeaDisp sets dst to src plus disp.
-func (a *Asm) LeaDisp(dst, src Reg, disp int32) {
-	if src&7 == RSP || disp != int32(int8(disp)) {
+// Sum sets dst to src plus disp. Whether that leaves the flags as they were depends on whether dst is src.
+func (a *Asm) Sum(dst, src Reg, disp int32) {
+	switch {
+	case src == R12 && dst != src:
 		a.RegMem(Lea64, dst, Based(src, disp))
 		return
+	case dst == src && (disp == 128 || dst == RAX): // of which there are shorter forms
+		a.AddImm(Add64, dst, disp)
+		return
 	}
-	a.put(pair(dst, src)^2*modDisp8<<16|wide(0x8d)|uint64(uint8(disp))<<24, 4)
+	v, flip := pair(0, dst)|wide(0x81), uint64(2<<8)
+	if dst != src {
+		v, flip = pair(dst, src)^(0xc0^2*modDisp8)<<16|wide(0x8d), 3*modDisp8<<16
+	}
+	n := 7
+	if disp == int32(int8(disp)) {
+		v, n = v^flip, 4
+	}
+	a.put(v|uint64(uint32(disp))<<24, n)
 }
 
 // Pay subtracts imm from dst and jumps if the result is less than 0, to where [Asm.PatchInt32] says.
@@ -291,6 +303,27 @@ func (a *Asm) guest(op Op, reg Reg, m Operand) {
 	narrow := uint64(op >> 19 & 1)
 	v = (v<<(narrow*8)|0x66*narrow)<<16 | prefixGuest
 	a.put2(v, int(4+uint64(op>>16&1)+narrow), m.bits|uint64(reg&7)<<3, int(m.size))
+}
+
+// GuestDisp emits an access to guest memory at base+disp, as RegMem does for [Guest]: most accesses are of this kind. base is
+// not RSP.
+func (a *Asm) GuestDisp(op Op, reg, base Reg, disp int32) {
+	if base == R12 {
+		a.RegMem(op, reg, Guest(base, disp))
+		return
+	}
+	mod, size := uint64(0xc0^2*modDisp8), 4
+	if disp == int32(int8(disp)) {
+		mod, size = 0xc0^modDisp8, 1
+	}
+	if disp == 0 && base&7 != RBP {
+		mod, size = 0xc0, 0
+	}
+	p := pair(reg, base)
+	v := uint64(op&0xffff)<<8 | uint64(rexNone) | p&7 | uint64(op>>17&1)<<3
+	narrow := uint64(op >> 19 & 1)
+	v = (v<<(narrow*8)|0x66*narrow)<<16 | prefixGuest
+	a.put2(v, int(4+uint64(op>>16&1)+narrow), p>>16^mod|uint64(uint32(disp))<<8, 1+size)
 }
 
 // before is what precedes ModRM, prefixes and opcode, and how many octets that is.
