@@ -22,8 +22,13 @@ const (
 type word struct {
 	key       protocol.Ed25519Key
 	good, bad bool
-	first     jamnp.Judgment
-	offered   bool // the pool has the first one
+	judgments []*offered // one or two
+}
+
+// offered is a judgment that the pool may have.
+type offered struct {
+	jamnp.Judgment
+	taken bool
 }
 
 // heardJudgment is a judgment that is to be verified.
@@ -226,11 +231,12 @@ func (a *Auditor) take(r *report, from protocol.Ed25519Key, m *jamnp.Judgment) {
 	}
 	w := r.byJudge[key]
 	if w == nil {
-		w = &word{key: key, first: *m}
+		w = &word{key: key}
 		r.byJudge[key], r.words = w, append(r.words, w)
 	} else {
 		a.log.Warn("a validator judges a report both ways", "report", r.hash, "validator", m.Validator)
 	}
+	w.judgments = append(w.judgments, &offered{Judgment: *m})
 	w.good, w.bad = w.good || m.Valid, w.bad || !m.Valid
 	if !m.Valid {
 		a.counts.Against++
@@ -319,14 +325,15 @@ func (a *Auditor) escalate(r *report) {
 // offer gives the pool what a verdict on a report can be made of.
 func (a *Auditor) offer(r *report) {
 	for _, w := range r.words {
-		if w.offered {
-			continue
+		for _, m := range w.judgments {
+			if m.taken {
+				continue
+			}
+			m.taken = true
+			a.Pool.AddJudgment(&pool.Judgment{
+				Epoch: m.Epoch, Report: m.Report, Valid: m.Valid, Validator: m.Validator, Signature: m.Signature,
+			}, func(err error) { m.taken = err == nil || errors.Is(err, pool.ErrKnown) })
 		}
-		m := &w.first
-		w.offered = true
-		a.Pool.AddJudgment(&pool.Judgment{
-			Epoch: m.Epoch, Report: m.Report, Valid: m.Valid, Validator: m.Validator, Signature: m.Signature,
-		}, func(err error) { w.offered = err == nil || errors.Is(err, pool.ErrKnown) })
 	}
 	a.accuse(r)
 }

@@ -21,11 +21,13 @@ type Judgment struct {
 	Signature protocol.Ed25519Signature
 }
 
-// judged has the judgments on one report by the validators of one epoch. Who judges both ways is counted by his first word.
+// judged has the judgments on one report by the validators of one epoch. Who judges both ways is counted by his first word, and
+// can be blamed for the other.
 type judged struct {
 	report      protocol.Hash
 	epoch       uint32
 	byValidator map[protocol.Validator]*Judgment
+	contrary    map[protocol.Validator]*Judgment
 	keys        map[protocol.Validator]protocol.Ed25519Key
 }
 
@@ -133,13 +135,18 @@ func (p *Pool) keepJudgment(j *Judgment, key protocol.Ed25519Key) error {
 		return ErrFull
 	case kept == nil || kept.epoch < j.Epoch: // those of a newer epoch can still be brought when the others cannot
 		kept = &judged{
-			j.Report, j.Epoch, make(map[protocol.Validator]*Judgment), make(map[protocol.Validator]protocol.Ed25519Key),
+			j.Report, j.Epoch, make(map[protocol.Validator]*Judgment), make(map[protocol.Validator]*Judgment),
+			make(map[protocol.Validator]protocol.Ed25519Key),
 		}
 		p.judgments.byReport[j.Report] = kept
 	case kept.epoch > j.Epoch:
 		return ErrStale
 	case kept.byValidator[j.Validator] != nil:
-		return ErrKnown
+		if kept.byValidator[j.Validator].Valid == j.Valid || kept.contrary[j.Validator] != nil {
+			return ErrKnown
+		}
+		kept.contrary[j.Validator] = j
+		return nil
 	}
 	kept.byValidator[j.Validator], kept.keys[j.Validator] = j, key
 	return nil
@@ -170,6 +177,7 @@ type dispute struct {
 	report    protocol.Hash
 	epoch     uint32
 	good, bad []voice // by validator
+	twice     []voice // of those who have said the contrary, too
 	culprits  []block.Culprit
 }
 
@@ -192,7 +200,10 @@ func (x *judgments) list() []dispute {
 				d.bad = append(d.bad, voice{judgment, j.keys[v]})
 			}
 		}
-		for _, side := range [...][]voice{d.good, d.bad} {
+		for v, judgment := range j.contrary {
+			d.twice = append(d.twice, voice{judgment, j.keys[v]})
+		}
+		for _, side := range [...][]voice{d.good, d.bad, d.twice} {
 			slices.SortFunc(side, func(a, b voice) int { return cmp.Compare(a.Validator, b.Validator) })
 		}
 		list = append(list, d)
@@ -213,21 +224,21 @@ func (x *judgments) list() []dispute {
 // it; or if there was one before, those alone, whom it did not name. It is false if there is nothing. GP eq:verdicts.
 func (x *dispute) say(p *protocol.Params, prior *state.Disputes) (d block.Disputes, ok bool) {
 	all, third := p.SuperMajority(), p.WonkyVotes()
-	var votes, wrong []voice
-	bad := false
+	var votes []voice
+	wrong, bad := x.twice, false
 	switch {
 	case has(prior.Wonky, x.report):
 		return d, false
 	case has(prior.Good, x.report):
-		wrong = x.bad
+		wrong = slices.Concat(wrong, x.bad)
 	case has(prior.Bad, x.report):
-		bad, wrong = true, x.good
+		bad, wrong = true, slices.Concat(wrong, x.good)
 	case len(x.good) >= all:
-		votes, wrong = x.good[:all], x.bad
+		votes, wrong = x.good[:all], slices.Concat(wrong, x.bad)
 	case len(x.bad) >= all:
-		bad, votes, wrong = true, x.bad[:all], x.good
+		bad, votes, wrong = true, x.bad[:all], slices.Concat(wrong, x.good)
 	case len(x.good) >= third && len(x.bad) >= all-third:
-		votes = slices.Concat(x.good[:third], x.bad[:all-third])
+		votes, wrong = slices.Concat(x.good[:third], x.bad[:all-third]), nil // nobody is wrong then
 	default:
 		return d, false
 	}
@@ -240,7 +251,7 @@ func (x *dispute) say(p *protocol.Params, prior *state.Disputes) (d block.Disput
 		d.Verdicts = []block.Verdict{v}
 	}
 	for _, vote := range wrong {
-		if !has(prior.Offenders, vote.key) {
+		if vote.Valid == bad && !has(prior.Offenders, vote.key) {
 			d.Faults = append(d.Faults, block.Fault{Report: x.report, Valid: vote.Valid, Key: vote.key, Signature: vote.Signature})
 		}
 	}

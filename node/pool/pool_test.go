@@ -3,6 +3,7 @@ package pool
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -176,6 +177,20 @@ func TestLateOffenders(t *testing.T) {
 	x := w.next().Extrinsic.Disputes
 	if len(x.Verdicts) != 0 || len(x.Culprits) != len(late.Credentials) || len(x.Faults) != 1 {
 		t.Errorf("%d verdicts, %d culprits, %d faults", len(x.Verdicts), len(x.Culprits), len(x.Faults))
+	}
+	// One of the five says the contrary now.
+	d = w.scratch()
+	guilty := protocol.Validator(0)
+	for slices.ContainsFunc(append(bad.Credentials, late.Credentials...), func(c block.Credential) bool { return c.Validator == guilty }) {
+		guilty++
+	}
+	d.Fault(bad.Report.Hash(), true, guilty)
+	f = &d.Extrinsic.Disputes.Faults[0]
+	w.must(w.told(func(done func(error)) {
+		w.pool.AddJudgment(&Judgment{epoch, f.Report, true, guilty, f.Signature}, done)
+	}))
+	if x := w.next().Extrinsic.Disputes; len(x.Verdicts)+len(x.Culprits) != 0 || len(x.Faults) != 1 || x.Faults[0].Key != f.Key {
+		t.Errorf("%+v", x)
 	}
 }
 
