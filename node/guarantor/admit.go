@@ -28,7 +28,6 @@ type admission struct {
 	core protocol.Core
 	data *bundle.Bundle
 	hash protocol.Hash
-	size int
 	auth *workreport.Authorization
 
 	mappings []block.SegmentRootEntry // as the builder says

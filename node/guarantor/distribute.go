@@ -83,12 +83,12 @@ func (g *Guarantor) guaranteed(x jamnp.Exchange) {
 
 // Serve answers a stream of the kinds 133 to 135 and 146. It reports false for another kind.
 func (g *Guarantor) Serve(x jamnp.Exchange) bool {
-	switch kind := x.Kind(); {
-	case kind == jamnp.WorkPackage, kind == jamnp.WorkBundle:
+	switch x.Kind() { //nolint:exhaustive // other duties serve the others
+	case jamnp.WorkPackage, jamnp.WorkBundle:
 		g.submitted(x)
-	case kind == jamnp.PackageSharing:
+	case jamnp.PackageSharing:
 		g.asked(x)
-	case kind == jamnp.ReportDistribution:
+	case jamnp.ReportDistribution:
 		g.guaranteed(x)
 	default:
 		return false

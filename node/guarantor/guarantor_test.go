@@ -9,6 +9,7 @@ import (
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/net/jamnp"
+	"damson/net/simnet"
 	"damson/node"
 	"damson/node/guarantor"
 	"damson/node/roster"
@@ -70,42 +71,59 @@ func TestExportsAreImported(t *testing.T) {
 	w.nobodyBlamed()
 }
 
-// Every core has a package each slot.
+// Every core has a package each slot: of six seconds or of one, on a good network and on a bad one.
 func TestEverySlot(t *testing.T) {
-	w := newWorld(t, nil)
-	const slots = 16
-	type sent struct {
-		key string
-		at  protocol.Slot
+	bad := simnet.Faults{MinLatency: 5 * time.Millisecond, MaxLatency: 150 * time.Millisecond, Loss: 0.03, Duplicate: 0.05, Reorder: 0.1}
+	good := simnet.Faults{MinLatency: time.Millisecond, MaxLatency: 20 * time.Millisecond}
+	for name, tc := range map[string]struct {
+		slot   time.Duration
+		faults simnet.Faults
+		seeds  uint64
+		want   int // percent
+	}{
+		"six seconds":        {6 * time.Second, good, 1, 100},
+		"one second":         {time.Second, good, 2, 100},
+		"six seconds, badly": {6 * time.Second, bad, 2, 90},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range tc.seeds {
+				w := newWorldOf(t, nil, tc.slot, seed, tc.faults)
+				w.everySlot(16, tc.want)
+			}
+		})
 	}
-	var all []sent
+}
+
+// everySlot sends a package to each core in each slot, and demands that so many percent are accumulated.
+func (w *world) everySlot(slots, percent int) {
+	w.t.Helper()
+	var all []string
 	for s := range slots {
 		for core := range protocol.Core(2) {
-			key := fmt.Sprintf("%d/%d", s, core)
-			b := w.pack(set(key, "v"))
-			w.send(core, b, func(_ jamnp.PeerID, err error) {
+			key := fmt.Sprintf("slot %d, core %d", s, core)
+			w.send(core, w.pack(set(key, "v")), func(_ jamnp.PeerID, err error) {
 				if err != nil {
-					t.Logf("slot %d, core %d: %v", s, core, err)
+					w.t.Logf("%s: %v", key, err)
 				}
 			})
-			all = append(all, sent{key, w.slots.At(w.loop.Now())})
+			all = append(all, key)
 		}
 		w.run(1)
 	}
 	w.run(8)
 	done := 0
-	for _, x := range all {
-		if w.stored(x.key) == "v" {
+	for _, key := range all {
+		if w.stored(key) == "v" {
 			done++
 		} else {
-			t.Logf("package of slot %d: %s is lost", x.at, x.key)
+			w.t.Logf("lost: %s", key)
 		}
 	}
 	for _, n := range w.nodes {
-		t.Logf("node %d: %+v", n.index, n.Status().Work)
+		w.t.Logf("node %d: %+v", n.index, n.Status().Work)
 	}
-	if done < len(all)*9/10 {
-		t.Errorf("%d of %d packages accumulated", done, len(all))
+	if 100*done < len(all)*percent {
+		w.t.Errorf("%d of %d packages accumulated", done, len(all))
 	}
 	w.nobodyBlamed()
 }

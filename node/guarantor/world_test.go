@@ -207,11 +207,16 @@ func assemble(t testing.TB, name, text string) *services.Code {
 
 func newWorld(t testing.TB, config func(i int, o *node.Options)) *world {
 	t.Helper()
+	return newWorldOf(t, config, 6*time.Second, 1, simnet.Faults{MinLatency: 5 * time.Millisecond, MaxLatency: 40 * time.Millisecond})
+}
+
+func newWorldOf(t testing.TB, config func(i int, o *node.Options), slot time.Duration, seed uint64, faults simnet.Faults) *world {
+	t.Helper()
 	p := protocol.Tiny()
-	w := &world{t: t, params: p, slots: loop.Slots{Era: loop.CommonEra, Duration: 6 * time.Second}, config: config}
-	w.random = rand.New(rand.NewPCG(1, 1))
-	w.loop = looptest.New(w.slots.Start(0).Add(time.Second))
-	w.net = simnet.New(clock{w.loop}, 1, simnet.Options{Faults: simnet.Faults{MinLatency: 5 * time.Millisecond, MaxLatency: 40 * time.Millisecond}})
+	w := &world{t: t, params: p, slots: loop.Slots{Era: loop.CommonEra, Duration: slot}, config: config}
+	w.random = rand.New(rand.NewPCG(seed, 1))
+	w.loop = looptest.New(w.slots.Start(0).Add(slot / 6))
+	w.net = simnet.New(clock{w.loop}, seed, simnet.Options{Faults: faults})
 	var err error
 	w.im, err = importer.New(importer.Options{Params: p, Engine: interp.New(), Claims: claim.Options{Setup: development}})
 	w.must(err)
@@ -251,7 +256,9 @@ func newWorld(t testing.TB, config func(i int, o *node.Options)) *world {
 			w.must(n.shelf.Close())
 		}
 	})
-	w.run(2)
+	for w.loop.Now().Before(w.slots.Era.Add(7*time.Second)) || w.best().Slot < 2 { // all are connected, whoever had to dial
+		w.run(1)
+	}
 	return w
 }
 

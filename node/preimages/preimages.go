@@ -110,7 +110,7 @@ func (x *Preimages) Provide(id protocol.ServiceID, blob []byte, done func(error)
 
 // Serve answers a stream of the kinds 142 and 143. It reports false for another kind.
 func (x *Preimages) Serve(e jamnp.Exchange) bool {
-	switch e.Kind() {
+	switch e.Kind() { //nolint:exhaustive // other duties serve the others
 	case jamnp.PreimageAnnouncement:
 		m := new(jamnp.PreimageAnnounced)
 		x.read(e, m, jamnp.PreimageAnnouncedLimit(x.Params), func() { x.announced(e, m) })

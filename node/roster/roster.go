@@ -31,7 +31,7 @@ type Rotation struct {
 }
 
 // At gives the roster of a slot after the block whose state is given. Epochs in between without a block change the validators
-// once, as that block will. GP eq:validatorkeyrotation.
+// once, as that block will. GP §6.3.
 func At(p *protocol.Params, sigma *state.State, slot protocol.Slot) (*Roster, error) {
 	before, err := sigma.Slot()
 	if err != nil {

@@ -180,7 +180,7 @@ func (s *Shelf) Finalized(slot protocol.Slot) error {
 		if slot <= age {
 			continue
 		}
-		if _, err := s.drop(timeKey(class(c), 0, nil), timeKey(class(c), slot-age, nil), 1<<62); first == nil {
+		if err := s.drop(timeKey(class(c), 0, nil), timeKey(class(c), slot-age, nil), 1<<62); first == nil {
 			first = err
 		}
 	}
@@ -197,7 +197,7 @@ func (s *Shelf) room(octets int64) error {
 		if over <= 0 {
 			return nil
 		}
-		if _, err := s.drop(timeKey(c, 0, nil), timeKey(c+1, 0, nil), over); err != nil {
+		if err := s.drop(timeKey(c, 0, nil), timeKey(c+1, 0, nil), over); err != nil {
 			return err
 		}
 	}
@@ -205,16 +205,17 @@ func (s *Shelf) room(octets int64) error {
 }
 
 // drop deletes entries between two keys of time, the oldest first, until so many octets are gone.
-func (s *Shelf) drop(first, end []byte, octets int64) (dropped int64, err error) {
+func (s *Shelf) drop(first, end []byte, octets int64) (err error) {
 	s.making.Lock()
 	defer s.making.Unlock()
+	var dropped int64
 	for more := true; more && err == nil && dropped < octets; {
 		var n int64
 		n, more, err = s.dropSome(first, end, octets-dropped)
 		dropped += n
 	}
 	s.size.Add(-dropped)
-	return dropped, err
+	return err
 }
 
 func (s *Shelf) dropSome(first, end []byte, octets int64) (dropped int64, more bool, err error) {
