@@ -25,6 +25,7 @@ type cache struct {
 	pointers map[*pvm.Program]*list.Element
 	bytes    int64
 	bound    int64
+	compiled uint64         // programs, since the beginning
 	thrown   func(pvm.Code) // told what is removed, with the lock held
 }
 
@@ -86,6 +87,7 @@ func (c *cache) add(id uint64, p *pvm.Program, compile func() (pvm.Code, int)) (
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.compiled++
 	switch {
 	case c.entries[id] != el:
 	case size == unkept:
