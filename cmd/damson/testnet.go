@@ -210,8 +210,9 @@ func (s *spawner) start(_ context.Context, validator int, arguments ...string) (
 	if level == "off" {
 		level = "info"
 	}
-	arguments = append([]string{"run", "--with-parent", "--engine", s.f.engine, "--cache", "32", "--log-level", level, "--log-format",
-		s.f.log.format}, arguments...)
+	arguments = append([]string{
+		"run", "--with-parent", "--engine", s.f.engine, "--cache", "32", "--log-level", level, "--log-format", s.f.log.format,
+	}, arguments...)
 	c := &child{Cmd: exec.Command(program, arguments...), ended: make(chan error, 1)} //nolint:gosec // this program
 	in, err := c.StdinPipe()
 	if err != nil {

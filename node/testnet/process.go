@@ -50,7 +50,7 @@ func (p *process) Stop() error {
 // Kill ends the process at once.
 func (p *process) Kill() error {
 	err := p.Process.Kill()
-	<-p.Ended()
+	<-p.Ended() //nolint:errcheck // it was killed
 	return err
 }
 

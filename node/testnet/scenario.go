@@ -57,19 +57,19 @@ func (n *Net) disturb(ctx context.Context, done, count int) (note string, err er
 	begin, end := n.faulty(count)
 	switch n.Scenario {
 	case Partition:
-		switch {
-		case done == begin:
+		switch done {
+		case begin:
 			n.split(len(n.members) / 2)
 			return "the network is cut in two halves", nil
-		case done == end:
+		case end:
 			n.heal()
 			return "the halves are joined again", nil
 		}
 	case Restart:
-		switch {
-		case done == begin:
+		switch done {
+		case begin:
 			return fmt.Sprintf("node %d is killed", n.victim()), n.KillNode(n.victim())
-		case done == end:
+		case end:
 			return fmt.Sprintf("node %d is started again", n.victim()), n.StartNode(ctx, n.victim())
 		}
 	case Equivocation:
