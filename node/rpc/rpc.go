@@ -37,12 +37,6 @@ type Packages interface {
 	SubmitPackage(core protocol.Core, pkg []byte, extrinsics [][]byte, done func(error))
 }
 
-// Preimages takes preimages to those who may put them into blocks.
-type Preimages interface {
-	// SubmitPreimage is called on the node's loop, and calls done likewise.
-	SubmitPreimage(service protocol.ServiceID, blob []byte, done func(error))
-}
-
 // Options configures New. Node must be set; the zero value of the rest is fit for production.
 type Options struct {
 	Node Node
@@ -54,8 +48,7 @@ type Options struct {
 	// Unsafe lets everybody submit packages and preimages who may ask at all; otherwise only those on this machine may.
 	Unsafe bool
 
-	Packages  Packages  // nil: work packages are not taken
-	Preimages Preimages // nil: they go to the node's pool
+	Packages Packages // nil: the guarantors of the core are sent work packages
 
 	Limits Limits
 }

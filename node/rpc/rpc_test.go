@@ -348,8 +348,17 @@ func testSubmissions(t *testing.T, w *world, c *client.Client) {
 	if v := next(t, told); !v.OK || string(v.Value) != string(wanted) {
 		t.Errorf("preimage %q", v.Value)
 	}
-	if err := c.SubmitWorkPackage(ctx, 0, []byte{1}, nil); code(err) != rpc.CodeUnavailable {
-		t.Errorf("package: %v", err)
+	if err := c.SubmitWorkPackage(ctx, 0, []byte{1}, nil); code(err) != rpc.CodeParams {
+		t.Errorf("no package: %v", err)
+	}
+	if err := c.SubmitWorkPackage(ctx, 9, workPackage(w), nil); code(err) != rpc.CodeParams {
+		t.Errorf("no core: %v", err)
+	}
+	if err := c.SubmitWorkPackage(ctx, 0, workPackage(w), [][]byte{{1}}); code(err) != rpc.CodeParams {
+		t.Errorf("no such extrinsic: %v", err)
+	}
+	if err := c.SubmitWorkPackage(ctx, 0, workPackage(w), nil); code(err) != rpc.CodeUnavailable {
+		t.Errorf("package without guarantors: %v", err)
 	}
 }
 

@@ -31,8 +31,12 @@ type Status struct {
 	Reorgs        uint64 `json:"reorgs"`
 	TicketsMade   uint64 `json:"tickets_made"`
 
-	Services bool   `json:"takes_packages"` // submitWorkPackage is answered
-	Broken   string `json:"broken,omitempty"`
+	Waiting    int    `json:"packages_waiting"` // for refinement; zero, as what follows, where the duty is not done
+	Guaranteed uint64 `json:"guaranteed"`       // reports
+	Assured    uint64 `json:"assurances_made"`
+	Audited    uint64 `json:"judgments_made"`
+
+	Broken string `json:"broken,omitempty"` // why the store takes no more
 }
 
 // Block names a block.
@@ -91,7 +95,16 @@ func (s *Server) statusOf(n *node.Node) *Status {
 		Finalized: Block{final.Hash[:], final.Slot, final.StateRoot[:]},
 		Round:     now.Round, Tickets: now.Tickets, Imported: now.Imported, Authored: now.Authored, FinalizedHere: now.Counts.Finalized,
 		Refused: now.Refused, Equivocations: now.Equivocations, Reorgs: now.Reorgs, TicketsMade: now.Counts.Tickets,
-		Services: s.opts.Packages != nil,
+	}
+	if n.Guarantor != nil {
+		status.Waiting, status.Guaranteed = n.Guarantor.Waiting(), n.Guarantor.Counts().Guaranteed
+	}
+	if n.Keeper != nil {
+		status.Assured = n.Keeper.Counts().Assurances
+	}
+	if n.Auditor != nil {
+		counts := n.Auditor.Counts()
+		status.Audited = counts.Valid + counts.Invalid
 	}
 	if err := s.store.Err(); err != nil {
 		status.Broken = err.Error()

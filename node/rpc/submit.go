@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"damson/internal/block"
 	"damson/internal/bundle"
 	"damson/internal/protocol"
+	"damson/net/jamnp"
 	"damson/node"
+	"damson/node/guarantor"
+	"damson/node/roster"
 	"damson/state/store"
 )
 
@@ -18,9 +22,6 @@ func submissionOctets(p *protocol.Params) int {
 }
 
 func (s *Server) submitWorkPackage(c *call) (result, *Error) {
-	if s.opts.Packages == nil {
-		return nil, errorf(CodeUnavailable, "this node takes no work packages: it is no guarantor, and knows of none")
-	}
 	core, pkg, extrinsics := c.args.core(0), c.args.blob(1), c.args.blobs(2)
 	if int(core) >= s.params.Cores {
 		return nil, errorf(CodeParams, "argument 0, core: the chain has %d cores", s.params.Cores)
@@ -35,7 +36,37 @@ func (s *Server) submitWorkPackage(c *call) (result, *Error) {
 	if err != nil {
 		return nil, refusal(CodeParams, fmt.Errorf("argument 1, package: %w", err))
 	}
-	return s.submitting(c, func(_ *node.Node, done func(error)) { s.opts.Packages.SubmitPackage(core, pkg, extrinsics, done) })
+	return s.submitting(c, func(n *node.Node, done func(error)) {
+		if s.opts.Packages != nil {
+			s.opts.Packages.SubmitPackage(core, pkg, extrinsics, done)
+			return
+		}
+		s.send(n, core, w, extrinsics, done)
+	})
+}
+
+// sendTime is how long each guarantor may take to take a package, at slots of six seconds; in shorter slots at least leastTime.
+const (
+	sendTime  = 6 * time.Second
+	leastTime = time.Second
+)
+
+// send sends a package to the guarantors of a core, on the node's loop.
+func (s *Server) send(n *node.Node, core protocol.Core, w *block.WorkPackage, extrinsics [][]byte, done func(error)) {
+	best := n.Chain.Best()
+	duties, err := roster.At(n.Params, best.State, max(n.Slots.At(n.Loop.Now()), best.Slot+1))
+	if err != nil {
+		done(err)
+		return
+	}
+	b := bundle.New(w)
+	for i := range w.Items {
+		count := len(w.Items[i].Extrinsics)
+		b.Extrinsics[i], extrinsics = extrinsics[:count], extrinsics[count:]
+	}
+	guarantor.Submit(n.Network, n.Rand, duties, core, b, nil, max(n.Slots.Scale(sendTime), leastTime), func(_ jamnp.PeerID, err error) {
+		done(err)
+	})
 }
 
 // fits tells whether the extrinsics are as many and as long as the package's items say. Their hashes are the guarantor's to check.
@@ -75,11 +106,7 @@ func (s *Server) submitPreimage(c *call) (result, *Error) {
 		return nil, errorf(CodeRefused, "the block is not in the best chain")
 	}
 	return s.submitting(c, func(n *node.Node, done func(error)) {
-		if s.opts.Preimages != nil {
-			s.opts.Preimages.SubmitPreimage(service, blob, done)
-			return
-		}
-		n.Pool.AddPreimage(service, blob, done)
+		n.Preimages.Provide(service, blob, done)
 	})
 }
 
@@ -101,6 +128,9 @@ func (s *Server) submitting(c *call, hand func(*node.Node, func(error))) (result
 	}
 	select {
 	case err := <-settled:
+		if errors.Is(err, guarantor.ErrNobody) {
+			return nil, errorf(CodeUnavailable, "%v", err)
+		}
 		if err != nil {
 			return nil, refusal(CodeRefused, err)
 		}
