@@ -59,6 +59,9 @@ type Options struct {
 	// Lead is how many slots ahead of time a block may come and be kept until its slot begins; 0 means 2.
 	Lead protocol.Slot
 
+	// Executing is told of each block when its execution begins, beside the loop; optional.
+	Executing func(hash protocol.Hash, v *block.View, octets int)
+
 	Mistakes Mistakes
 }
 
@@ -76,7 +79,9 @@ type Chain struct {
 
 	begin      protocol.Slot // of the block that the store began with
 	root, best *Block
-	candidate  *Block // as it was told last
+	candidate  *Block // to vote for, unless stale
+	told       *Block // the candidate that was told last
+	stale      bool
 	condemned  map[protocol.Hash]bool
 	blocks     map[protocol.Hash]*Block
 	slots      map[protocol.Slot][]*Block // all but the root
@@ -126,7 +131,10 @@ func (c *Chain) Candidate() *Block {
 	if c.opts.Audited == nil {
 		return c.best
 	}
-	return c.choose(c.audited)
+	if c.stale || c.candidate == nil {
+		c.candidate, c.stale = c.choose(c.audited), false
+	}
+	return c.candidate
 }
 
 // Finalized gives the finalized block.

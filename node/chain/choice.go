@@ -66,11 +66,12 @@ func (c *Chain) reconsider(added *Block) *Block {
 
 // Reconsider picks the block to vote for again, after Options.Audited has changed its mind.
 func (c *Chain) Reconsider() {
+	c.stale = true
 	now := c.Candidate()
-	if now == c.candidate {
+	if now == c.told {
 		return
 	}
-	c.candidate = now
+	c.told = now
 	c.eachWatcher(func(e *Events) {
 		if e.Candidate != nil {
 			e.Candidate(now)
@@ -84,7 +85,7 @@ func (c *Chain) Condemn(b *Block) {
 	if c.blocks[b.Hash] != b || b == c.root || c.condemned[b.Hash] {
 		return
 	}
-	c.condemned[b.Hash] = true
+	c.condemned[b.Hash], c.stale = true, true
 	c.log.Warn("block condemned", "slot", b.Slot, "hash", b.Hash)
 	c.setBest(c.choose(c.acceptable))
 	c.Reconsider()

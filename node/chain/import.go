@@ -126,9 +126,9 @@ func (c *Chain) hold(a *arrival, ahead protocol.Slot) {
 
 // execute runs a block on the state of its parent, beside the loop.
 func (c *Chain) execute(a *arrival, prior *state.State) {
-	im, s, p := c.importer, c.opts.Store, c.opts.Params
+	im := c.importer
 	c.opts.Loop.Go(importQueue, func() func() {
-		post, err := apply(im, s, p, a, prior)
+		post, err := apply(im, &c.opts, a, prior)
 		var b *Block
 		if err == nil {
 			b, err = newBlock(a.hash, a.header, post)
@@ -138,12 +138,15 @@ func (c *Chain) execute(a *arrival, prior *state.State) {
 }
 
 // apply executes a block and gives its state as the store keeps it.
-func apply(im *importer.Importer, s *store.Store, p *protocol.Params, a *arrival, prior *state.State) (*state.State, error) {
+func apply(im *importer.Importer, o *Options, a *arrival, prior *state.State) (*state.State, error) {
 	defer importer.LeaveStages()
 	decoded := im.Measure(importer.StageDecode)
 	v := new(block.View)
-	if err := v.Decode(a.octets, p); err != nil {
+	if err := v.Decode(a.octets, o.Params); err != nil {
 		return nil, fmt.Errorf("block: %w", err)
+	}
+	if o.Executing != nil {
+		o.Executing(a.hash, v, len(a.octets))
 	}
 	decoded()
 	post, err := im.Apply(prior, v)
@@ -152,7 +155,7 @@ func apply(im *importer.Importer, s *store.Store, p *protocol.Params, a *arrival
 	}
 	defer im.Measure(importer.StageStore)()
 	header := v.HeaderOctets()
-	return s.Commit(&store.Block{
+	return o.Store.Commit(&store.Block{
 		Hash: a.hash, Parent: v.Header.Parent, Slot: v.Header.Slot, Header: header, Body: a.octets[len(header):], State: post,
 	})
 }

@@ -36,6 +36,7 @@ func (c *Chain) insert(parent, b *Block) {
 	parent.children = append(parent.children, b)
 	c.blocks[b.Hash] = b
 	c.slots[b.Slot] = append(c.slots[b.Slot], b)
+	c.stale = true
 	c.touch(b)
 }
 
@@ -91,7 +92,7 @@ func (c *Chain) finalizeTree(b *Block) {
 			delete(c.condemned, hash)
 		}
 	}
-	c.best = c.choose(c.acceptable)
+	c.best, c.stale = c.choose(c.acceptable), true
 }
 
 // write changes the store after all that was asked of it before.
