@@ -98,6 +98,9 @@ func cut(octets []byte, part int) [][]byte {
 	return parts
 }
 
+// Octets is how long all shards are together.
+func (a *Available) Octets() int { return len(a.bundle) * (len(a.bundle[0]) + len(a.segments[0])) }
+
 // Shards gives what the validator with a shard index is to keep: the shard of the bundle, those of all segments and proof
 // pages, and the justification of both. JAMNP-S, CE 137.
 func (a *Available) Shards(index int) *Shards {

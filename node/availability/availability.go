@@ -103,13 +103,13 @@ const (
 
 // Bounds, and what is waited for, for slots of six seconds.
 const (
-	maxReports   = 1 << 14 // remembered in memory
-	maxRebuilds  = 64      // packages that wait to be encoded again
-	maxPackages  = 4       // of our own whose shards are at hand
-	assureBefore = 2 * time.Second
-	requestTime  = 4 * time.Second
-	leastTime    = time.Second // of any request, however short slots are
-	retryTime    = time.Second
+	maxReports       = 1 << 14  // remembered in memory
+	maxRebuilds      = 64       // packages that wait to be encoded again
+	maxPackageOctets = 64 << 20 // of the shards of our own packages that are at hand
+	assureBefore     = 2 * time.Second
+	requestTime      = 4 * time.Second
+	leastTime        = time.Second // of any request, however short slots are
+	retryTime        = time.Second
 )
 
 // Points by which a peer's score is lowered.

@@ -219,7 +219,10 @@ func encodeShards(s *bundle.Shards) [][]byte {
 }
 
 // packages are the last ones that we guaranteed, encoded.
-type packages struct{ list []*bundle.Available }
+type packages struct {
+	list   []*bundle.Available
+	octets int
+}
 
 func (x *packages) get(root protocol.Hash) *bundle.Available {
 	for _, a := range x.list {
@@ -234,10 +237,12 @@ func (x *packages) put(a *bundle.Available) {
 	if x.get(a.Spec.ErasureRoot) != nil {
 		return
 	}
-	if len(x.list) >= maxPackages {
+	x.list = append(x.list, a)
+	x.octets += a.Octets()
+	for len(x.list) > 1 && x.octets > maxPackageOctets {
+		x.octets -= x.list[0].Octets()
 		x.list = append(x.list[:0], x.list[1:]...)
 	}
-	x.list = append(x.list, a)
 }
 
 // Guaranteed tells of a package that this node guarantees, whose octets and exports are on the shelf already: its shards are

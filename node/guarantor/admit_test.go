@@ -174,3 +174,32 @@ func TestWholeBundle(t *testing.T) {
 		}
 	}
 }
+
+// A package with as much data as there may be goes its way; one with an octet more is refused by what it says of itself.
+func TestBiggest(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.pack(set("key", "value"))
+	item := &b.Package.Items[0]
+	room := w.params.MaxBundle - len(b.Package.AuthToken) - len(b.Package.AuthConfig) - len(item.Payload)
+	data := make([]byte, room)
+	for i := range data {
+		data[i] = byte(i * i >> 8)
+	}
+	item.Extrinsics = []block.ExtrinsicRef{{Hash: blake2b.Sum256(data), Length: uint32(room)}}
+	b.Extrinsics[0] = [][]byte{data}
+	w.submit(0, b)
+	w.until(6, "accumulated", func() bool { return w.stored("key") == "value" })
+	w.nobodyBlamed()
+
+	for _, n := range w.nodes {
+		if core, _ := w.coreOf(n); core == 0 {
+			over := w.pack(set("other", "value"))
+			over.Package.Items[0].Extrinsics = []block.ExtrinsicRef{{Length: uint32(room - 1)}} // the payload is two longer
+			_, messages := guarantor.Messages(0, over, nil)
+			if w.request(n, jamnp.WorkPackage, messages[0]) || n.net.blamed[w.builder.id] == nil {
+				t.Error("a package that is too big is taken, or nobody blamed")
+			}
+			return
+		}
+	}
+}

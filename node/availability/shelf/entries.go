@@ -48,10 +48,9 @@ func (s *Shelf) PutShards(root protocol.Hash, slot protocol.Slot, x *bundle.Shar
 	for _, shard := range x.Segments {
 		b = codec.AppendBlob(b, shard)
 	}
-	if err := s.put(long, slot, entry{shardKey(prefixSegmentShards, root, x.Index), b}); err != nil {
-		return err
-	}
-	return s.put(brief, slot, entry{shardKey(prefixBundleShard, root, x.Index), x.Bundle})
+	return s.put(slot,
+		entry{long, shardKey(prefixSegmentShards, root, x.Index), b},
+		entry{brief, shardKey(prefixBundleShard, root, x.Index), x.Bundle})
 }
 
 // HasShards says whether the shards with an index are kept, those of the bundle too.
@@ -102,13 +101,13 @@ func (s *Shelf) PutPackage(spec *block.PackageSpec, slot protocol.Slot, octets [
 		joined = append(joined, segment...)
 	}
 	values := []entry{
-		{rootKey(prefixPackage, spec.ErasureRoot), append(spec.Hash[:], octets...)},
-		{rootKey(prefixExports, spec.ErasureRoot), joined},
+		{brief, rootKey(prefixPackage, spec.ErasureRoot), append(spec.Hash[:], octets...)},
+		{brief, rootKey(prefixExports, spec.ErasureRoot), joined},
 	}
 	if len(exports) > 0 {
-		values = append(values, entry{rootKey(prefixOwnByExports, spec.ExportsRoot), spec.ErasureRoot[:]})
+		values = append(values, entry{brief, rootKey(prefixOwnByExports, spec.ExportsRoot), spec.ErasureRoot[:]})
 	}
-	return s.put(brief, slot, values...)
+	return s.put(slot, values...)
 }
 
 // Package gives a package that we guaranteed: its hash, the octets of its bundle, and the segments that it exports.
@@ -164,11 +163,11 @@ func (s *Shelf) PutReport(r *Report) error {
 	for i := range r.Guarantors {
 		b = append(b, r.Guarantors[i][:]...)
 	}
-	values := []entry{{rootKey(prefixReport, r.Spec.ErasureRoot), b}}
+	values := []entry{{long, rootKey(prefixReport, r.Spec.ErasureRoot), b}}
 	if r.Spec.ExportsCount > 0 {
-		values = append(values, entry{rootKey(prefixByExports, r.Spec.ExportsRoot), r.Spec.ErasureRoot[:]})
+		values = append(values, entry{long, rootKey(prefixByExports, r.Spec.ExportsRoot), r.Spec.ErasureRoot[:]})
 	}
-	return s.put(long, r.Slot, values...)
+	return s.put(r.Slot, values...)
 }
 
 // Report gives a report by its erasure root.
@@ -204,7 +203,7 @@ func (s *Shelf) PutSet(epoch uint32, slot protocol.Slot, keys []protocol.Ed25519
 	for i := range keys {
 		b = append(b, keys[i][:]...)
 	}
-	return s.put(long, slot, entry{setKey(epoch), b})
+	return s.put(slot, entry{long, setKey(epoch), b})
 }
 
 // Set gives the keys of an epoch's validators.

@@ -104,8 +104,8 @@ const (
 	long               // as long as Options.SegmentSlots
 )
 
-// put keeps a value under a key as long as a class says of a slot. When it returns, all is on disk that was put before.
-func (s *Shelf) put(c class, slot protocol.Slot, values ...entry) error {
+// put keeps values under keys as long as their classes say of a slot. When it returns, all is on disk that was put before.
+func (s *Shelf) put(slot protocol.Slot, values ...entry) error {
 	if err := s.fatal.Load(); err != nil {
 		return *err
 	}
@@ -122,7 +122,7 @@ func (s *Shelf) put(c class, slot protocol.Slot, values ...entry) error {
 		added += size
 		err := errors.Join(
 			batch.Set(e.key, e.value, nil),
-			batch.Set(timeKey(c, slot, e.key), binary.LittleEndian.AppendUint64(nil, uint64(size)), nil))
+			batch.Set(timeKey(e.class, slot, e.key), binary.LittleEndian.AppendUint64(nil, uint64(size)), nil))
 		if err != nil {
 			return errors.Join(err, batch.Close())
 		}
@@ -138,7 +138,10 @@ func (s *Shelf) put(c class, slot protocol.Slot, values ...entry) error {
 	return nil
 }
 
-type entry struct{ key, value []byte }
+type entry struct {
+	class
+	key, value []byte
+}
 
 func (s *Shelf) has(key []byte) (bool, error) {
 	_, closer, err := s.db.Get(key)
