@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"damson/crypto/blake2b"
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/node/chain"
@@ -21,8 +22,9 @@ type task struct {
 
 	signer *signer
 	draft  *pool.Draft
-	second bool // the first one was refused and is gone
-	twin   bool // a mistake: the first one is there
+	hash   protocol.Hash // when it is sealed
+	second bool          // the first one was refused and is gone
+	twin   bool          // a mistake: the first one is there
 }
 
 // begin finds out beside the loop whether it is our turn; then make goes on.
@@ -45,6 +47,7 @@ func (t *task) begin() (then func()) {
 // make makes a block of the candidates beside the loop, seals it if that is allowed, and has it imported.
 func (t *task) make(allow func() error) {
 	a := t.author
+	a.opts.Events.Authoring(t.slot, t.parent.Hash)
 	a.opts.Loop.Go(queue, func() func() {
 		var octets []byte
 		var err error
@@ -62,6 +65,7 @@ func (t *task) make(allow func() error) {
 				t.end(err)
 				return
 			}
+			a.opts.Events.Sealed(t.slot, t.hash)
 			a.opts.Chain.Import(octets, t.imported)
 		}
 	})
@@ -89,7 +93,9 @@ func (t *task) seal() ([]byte, error) {
 		h.EntropySignature = key.SignHedged(safrole.EntropyInput(key.Output(t.signer.input)), nil, []byte("twin"))
 	}
 	safrole.Seal(&h, t.signer.secrets.Bandersnatch, t.signer.input)
-	return d.Extrinsic.AppendTo(h.AppendTo(nil)), nil
+	header := h.AppendTo(nil)
+	t.hash = blake2b.Sum256(header)
+	return d.Extrinsic.AppendTo(header), nil
 }
 
 // imported hears what our own importer says of the block. One that it refuses has been seen by nobody; an empty block takes
@@ -134,5 +140,6 @@ func (t *task) end(err error) {
 	t.author.busy = false
 	if err != nil {
 		t.author.log.Error("no block was made", "slot", t.slot, "error", err)
+		t.author.opts.Events.Failed(t.slot, err)
 	}
 }

@@ -51,8 +51,38 @@ type Options struct {
 	Ready func() bool
 	// Authored is told of every block that was made and is in the chain; may be nil. Chain.Imported comes before.
 	Authored func(*chain.Block)
+	// Events are told what the author is about; optional.
+	Events Events
 
 	Mistakes Mistakes
+}
+
+// Events are functions that are called on the loop; those that are nil are left out.
+type Events struct {
+	Authoring func(slot protocol.Slot, parent protocol.Hash) // a block is begun
+	Sealed    func(slot protocol.Slot, hash protocol.Hash)   // and is on its way to be imported
+	Failed    func(slot protocol.Slot, err error)            // none is made
+
+	Tickets func(epoch uint32, count int)                                  // so many are begun to be made
+	Ticket  func(epoch uint32, attempt uint8, id protocol.Hash, err error) // each of them: it is made, or not
+}
+
+func (e *Events) setDefaults() {
+	if e.Authoring == nil {
+		e.Authoring = func(protocol.Slot, protocol.Hash) {}
+	}
+	if e.Sealed == nil {
+		e.Sealed = func(protocol.Slot, protocol.Hash) {}
+	}
+	if e.Failed == nil {
+		e.Failed = func(protocol.Slot, error) {}
+	}
+	if e.Tickets == nil {
+		e.Tickets = func(uint32, int) {}
+	}
+	if e.Ticket == nil {
+		e.Ticket = func(uint32, uint8, protocol.Hash, error) {}
+	}
 }
 
 // Prover gives what makes tickets for a ring.
@@ -86,6 +116,7 @@ func New(o Options) (*Author, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Events.setDefaults()
 	g, err := openGuard(o.Store, o.Keys, o.Mistakes.ForgetSeals)
 	if err != nil {
 		return nil, err

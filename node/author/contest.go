@@ -105,11 +105,13 @@ func (a *Author) makeTickets(of draw, after *safrole.State) {
 	if len(c.jobs) == 0 {
 		return
 	}
+	a.opts.Events.Tickets(of.epoch, len(c.jobs))
 	a.opts.Loop.Go("prove", func() func() {
 		prove, err := a.opts.Prover(ring)
 		return func() {
 			if err != nil {
 				a.log.Error("no tickets are made", "epoch", of.epoch, "error", err)
+				a.opts.Events.Ticket(of.epoch, 0, protocol.Hash{}, err)
 				return
 			}
 			a.makeNext(of, prove)
@@ -127,7 +129,7 @@ func (a *Author) makeNext(of draw, prove Prove) {
 	a.opts.Loop.Go("prove", func() func() {
 		t, err := makeTicket(prove, next.key, of, next.attempt)
 		return func() {
-			a.keep(of, t, err)
+			a.keep(of, next.attempt, t, err)
 			a.makeNext(of, prove)
 		}
 	})
@@ -143,12 +145,14 @@ func makeTicket(prove Prove, k *keys.Validator, of draw, attempt uint8) (*made, 
 }
 
 // keep keeps a ticket until it is time to send it.
-func (a *Author) keep(of draw, t *made, err error) {
+func (a *Author) keep(of draw, attempt uint8, t *made, err error) {
 	switch {
 	case err != nil:
 		a.log.Error("no ticket was made", "epoch", of.epoch, "error", err)
+		a.opts.Events.Ticket(of.epoch, attempt, protocol.Hash{}, err)
 	case of == a.contest.of:
 		a.contest.ready = append(a.contest.ready, t)
+		a.opts.Events.Ticket(of.epoch, attempt, t.id, nil)
 		a.send(a.opts.Slots.At(a.opts.Loop.Now()))
 	}
 }
