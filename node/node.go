@@ -64,6 +64,7 @@ type Options struct {
 	Proving sync.Locker         // see author.Options
 	Prover  author.Prover       // see author.Options
 	Events  Events
+	Observe Observe
 
 	Verify   func([]finality.Claim) (bad []int) // see finality.Options
 	Mistakes Mistakes
@@ -76,6 +77,13 @@ type Events struct {
 	Progress  func(gossip.Progress)
 	Stage     func(packageHash protocol.Hash, stage guarantor.Stage, err error) // see guarantor.Options
 	Audits    auditor.Events
+}
+
+// Observe are functions of those who look closer, at duties: see the packages.
+type Observe struct {
+	Executing func(hash protocol.Hash, v *block.View, octets int) // see chain.Options
+	Author    author.Events
+	Guarantor guarantor.Events
 }
 
 // Mistakes are made on purpose, by simulations that must notice them.
@@ -125,7 +133,7 @@ func New(o Options) (*Node, error) {
 	var err error
 	n.Chain, err = chain.New(chain.Options{
 		Params: o.Params, Store: o.Store, Importer: o.Importer, Loop: o.Loop, Slots: o.Slots, Log: o.Log,
-		Mistakes: o.Mistakes.Chain, Audited: n.audited(),
+		Mistakes: o.Mistakes.Chain, Audited: n.audited(), Executing: o.Observe.Executing,
 	})
 	if err != nil {
 		return nil, err
@@ -183,7 +191,7 @@ func (n *Node) write() error {
 	n.Author, err = author.New(author.Options{
 		Params: n.Params, Keys: n.Keys, Chain: n.Chain, Pool: n.Pool, Store: n.Store, Loop: n.Loop, Slots: n.Slots,
 		Verifier: n.Importer.Verifier(), Log: n.Log, Setup: n.Setup, Prover: n.Prover, Tickets: n.sendTicket, Random: n.Random,
-		Proving: n.Proving, Ready: n.ready, Authored: n.authored, Mistakes: n.Mistakes.Author,
+		Proving: n.Proving, Ready: n.ready, Authored: n.authored, Events: n.Observe.Author, Mistakes: n.Mistakes.Author,
 	})
 	if err != nil {
 		return fmt.Errorf("author: %w", err)

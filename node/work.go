@@ -51,7 +51,7 @@ func (n *Node) work() error {
 	n.Guarantor, err = guarantor.New(guarantor.Options{
 		Params: n.Params, Chain: n.Chain, Store: n.Store, Shelf: n.Shelf, Pool: n.Pool, Keeper: n.Keeper, Computer: n.Computer,
 		Network: n.Network, Loop: n.Loop, Slots: n.Slots, Rand: n.Rand, Key: key, Log: n.Log, Ready: n.ready, Stage: n.Events.Stage,
-		Mistakes: n.Mistakes.Guarantor,
+		Events: n.Observe.Guarantor, Mistakes: n.Mistakes.Guarantor,
 	})
 	if err == nil && n.audits() {
 		n.Auditor, err = auditor.New(auditor.Options{

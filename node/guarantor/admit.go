@@ -153,6 +153,7 @@ func readCore(r io.Reader, p *protocol.Params) (protocol.Core, error) {
 func (a *admission) authorize(then func(error)) {
 	g, w := a.g, a.data.Package
 	a.hash = w.Hash()
+	g.Events.Received(a.x, a.core, a.hash, w)
 	if rotation, _ := g.rotation(a.core, 1); rotation == nil {
 		then(ErrNotOurs)
 		return
@@ -167,14 +168,22 @@ func (a *admission) authorize(then func(error)) {
 		return
 	}
 	g.Loop.Go(authorizeQueue, func() func() {
-		err := x.check(w, a.hash, a.core)
+		err := x.remember(a.hash)
+		if err == nil {
+			err = x.check(w, a.hash, a.core)
+		}
 		if err == nil && !g.Chain.Ancestor(x.best.Hash, w.Context.LookupAnchor, w.Context.LookupAnchorSlot) {
 			err = fmt.Errorf("%w: the lookup anchor is not an ancestor", ErrTooLate)
 		}
 		if err == nil {
 			a.auth, err = g.Computer.Authorize(w, a.core, x.state)
 		}
-		return func() { then(err) }
+		return func() {
+			if err == nil {
+				g.Events.Authorized(a.x, a.auth)
+			}
+			then(err)
+		}
 	})
 }
 
@@ -204,12 +213,14 @@ func (a *admission) readExtrinsics() {
 		a.data.Extrinsics, err = bundle.ReadExtrinsics(r, w)
 		return err
 	}, func(err error) {
-		switch {
-		case err != nil:
+		if err != nil {
 			a.done(err)
-		case a.whole:
+			return
+		}
+		a.g.Events.Extrinsics(a.x)
+		if a.whole {
 			a.readImports()
-		default:
+		} else {
 			a.end()
 		}
 	})

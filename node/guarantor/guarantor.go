@@ -11,6 +11,7 @@ package guarantor
 import (
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"damson/internal/protocol"
@@ -45,6 +46,8 @@ type Options struct {
 	Ready func() bool
 	// Stage is told how far a package has come here, with why it goes no further; nil leaves it out.
 	Stage func(packageHash protocol.Hash, stage Stage, err error)
+	// Events are told more; optional.
+	Events Events
 
 	Mistakes Mistakes
 }
@@ -97,6 +100,7 @@ type Guarantor struct {
 	duties struct { // of the last that was asked for
 		best   protocol.Hash
 		roster *roster.Roster
+		banned []protocol.Ed25519Key // ψ_O: whoever offended guarantees no more
 	}
 	tick    loop.Timer
 	turn    loop.Timer
@@ -126,7 +130,8 @@ const (
 	thirdTime = 2 * time.Second        // that the third guarantor has. JAMNP-S, CE 135
 	shareTime = 12 * time.Second       // that the others have
 	sendTime  = 4 * time.Second
-	leastTime = time.Second // of any request, however short slots are
+	maxEarly  = 2 * time.Second // by which the guarantees of others may come before their slots
+	leastTime = time.Second     // of any request, however short slots are
 )
 
 // Points by which a peer's score is lowered.
@@ -143,6 +148,7 @@ func New(o Options) (*Guarantor, error) {
 	if o.Stage == nil {
 		o.Stage = func(protocol.Hash, Stage, error) {}
 	}
+	o.Events.setDefaults()
 	guard, err := openGuard(&o)
 	if err != nil {
 		return nil, err
@@ -202,7 +208,11 @@ func (g *Guarantor) roster() (*roster.Roster, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.best, d.roster = best.Hash, r
+		disputes, err := best.State.Disputes()
+		if err != nil {
+			return nil, err
+		}
+		d.best, d.roster, d.banned = best.Hash, r, disputes.Offenders
 	}
 	return g.duties.roster, nil
 }
@@ -213,6 +223,9 @@ func (g *Guarantor) rotation(core protocol.Core, late protocol.Slot) (*roster.Ro
 	r, err := g.roster()
 	if err != nil {
 		g.log.Error("the guarantors are not known", "error", err)
+		return nil, 0
+	}
+	if slices.Contains(g.duties.banned, g.Key.Public) {
 		return nil, 0
 	}
 	if of, _, ok := r.Now().Core(g.Key.Public); ok && of == core {

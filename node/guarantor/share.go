@@ -27,7 +27,7 @@ func (w *work) share() {
 	messages := [][]byte{jamnp.Encode(&first), w.data.AppendTo(make([]byte, 0, w.data.Size()))}
 	for _, v := range w.rotation.Group(w.core) {
 		to := w.rotation.Keys[v].Ed25519
-		if v == w.self || to == (protocol.Ed25519Key{}) {
+		if v == w.self || to == (protocol.Ed25519Key{}) || slices.Contains(g.duties.banned, to) {
 			continue
 		}
 		w.asked++
@@ -172,9 +172,13 @@ func (h *help) check() {
 		return
 	}
 	hash := w.Hash()
+	g.Events.Received(h.x, h.core, hash, w)
 	state := x.state
 	g.Loop.Go(authorizeQueue, func() func() {
-		err := x.check(w, hash, h.core)
+		err := x.remember(hash)
+		if err == nil {
+			err = x.check(w, hash, h.core)
+		}
 		if err == nil && !g.Chain.Ancestor(x.best.Hash, w.Context.LookupAnchor, w.Context.LookupAnchorSlot) {
 			err = ErrTooLate
 		}
@@ -195,6 +199,7 @@ func (h *help) refined(out *workreport.Output, err error) {
 		return
 	}
 	g := h.g
+	g.Events.Helped(h.x, out)
 	report := out.Report.Hash()
 	g.guard.sign(h.core, h.slot, g.slot(), report, func(signature protocol.Ed25519Signature, err error) {
 		if err != nil {

@@ -49,6 +49,7 @@ func (g *Guarantor) begin(j *job, rotation *roster.Rotation, slot protocol.Slot)
 	j.tries++
 	j.slot = g.slot()
 	w.deadline = g.Loop.After(g.patience(shareTime), func() { w.end(ErrAlone) })
+	g.Events.Working(j.hash)
 	w.share()
 	if j.out != nil {
 		w.progress()
@@ -64,6 +65,7 @@ func (g *Guarantor) begin(j *job, rotation *roster.Rotation, slot protocol.Slot)
 		}
 		j.out = out
 		g.Stage(j.hash, Refined, nil)
+		g.Events.Refined(j.hash, out)
 		w.progress()
 	})
 }
