@@ -35,7 +35,7 @@ type runFlags struct {
 	listen, external                 string
 	bootnodes                        []string
 	sync, engine, telemetry, config  string
-	rpcPort                          uint16
+	serve                            serveFlags
 	slot                             time.Duration
 	era                              string
 	log                              logFlags
@@ -86,7 +86,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.Uint32Var(&f.keepBlocks, "keep-blocks", 0, "keep finalized blocks for so many `SLOTS`; 0 means for ever, so that others can catch up by blocks")
 	flags.Int64Var(&f.cache, "cache", defaultCache, "`MiB` of memory for what is read of the chain on disk")
 	flags.StringVar(&f.srs, "srs", "", "`FILE` of the reference string that tickets are made with")
-	flags.Uint16Var(&f.rpcPort, "rpc-port", 0, "TCP `PORT` for requests (JIP-2); accepted, and not active yet")
+	f.serve.register(cmd)
 	flags.StringVar(&f.telemetry, "telemetry", "", "`HOST:PORT` to report to (JIP-3); accepted, and not active yet")
 	flags.StringVar(&f.config, "config", "", "TOML `FILE` whose keys are the names of these flags; flags given here count more")
 	flags.DurationVar(&f.slot, "slot-duration", loop.ProtocolSlot, "how long a slot lasts; for local networks, all delays follow it")
@@ -118,6 +118,7 @@ func runNode(cmd *cobra.Command, f *runFlags) (err error) {
 		return err
 	}
 	f.tell(&o, folder)
+	answers := f.serve.serve(&o)
 	h, err := host.Start(ctx, o)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -131,12 +132,14 @@ func runNode(cmd *cobra.Command, f *runFlags) (err error) {
 		log.Warn("nobody can ask the node how it is", "error", socketErr)
 	}
 	log.Info("node started", "address", h.Address, "peer_name", nameOf(&o))
-	err = watchDisk(ctx, h)
+	if err = answers.start(h, cmd.Flags().Changed("rpc-port")); err == nil {
+		err = watchDisk(ctx, h)
+	}
 	log.Info("ending in order")
 	if socketErr == nil {
 		err = errors.Join(err, socket.Close())
 	}
-	if err = errors.Join(err, h.Stop()); err == nil {
+	if err = errors.Join(err, answers.close(), h.Stop()); err == nil {
 		log.Info("ended in order")
 	}
 	return err
@@ -389,9 +392,6 @@ func (f *runFlags) tell(o *host.Options, folder string) {
 	}
 	if f.slot != loop.ProtocolSlot || f.era != "" {
 		log.Warn("this is not protocol time: all delays are scaled", "slot", f.slot, "protocol", loop.ProtocolSlot)
-	}
-	if f.rpcPort != 0 {
-		log.Warn("--rpc-port is accepted and has no effect: this version does not answer requests", "port", f.rpcPort)
 	}
 	if f.telemetry != "" {
 		log.Warn("--telemetry is accepted and has no effect: this version does not report", "to", f.telemetry)

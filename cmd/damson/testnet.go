@@ -138,6 +138,7 @@ func runTestnet(cmd *cobra.Command, f *testnetFlags) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once; processes follow it
 	return f.follow(ctx, cmd, &o, slots)
 }
 

@@ -107,8 +107,9 @@ func (n *Net) Run(ctx context.Context, count int, show func(*View)) (*Summary, e
 		}
 	}
 	end := n.First + protocol.Slot(done)
-	for i := 0; i < 4*n.Settling && ctx.Err() == nil && !n.settled(end); i++ {
-		sleepUntil(ctx, time.Now().Add(n.Slot/4))
+	// Also when the run was ended early: its last blocks are to be final.
+	for i := 0; i < 4*n.Settling && done > 0 && !n.settled(end); i++ {
+		time.Sleep(n.Slot / 4)
 		n.look()
 	}
 	s := n.summarize(done, lags)

@@ -33,6 +33,7 @@ func (n *Net) startLocal(ctx context.Context, i int) (member, error) {
 		Spec: n.Spec, Setup: n.setup, Engine: n.Engine, Slots: n.Slots, Keys: n.Keys[i : i+1],
 		Dir: filepath.Join(n.dir(i), "chain"), Listen: n.addresses[i], Proving: &n.proving, Mistakes: n.mistakes[i],
 	}
+	o.Slots.Era = o.Slots.Era.Add(-n.skew[i])
 	if s := n.sockets[i]; s != nil {
 		o.Conn = s
 		if n.Scenario == Partition {

@@ -71,6 +71,7 @@ type Net struct {
 	records   []*record
 	cut       cut
 	mistakes  []node.Mistakes
+	skew      []time.Duration // of the clocks of nodes in this process
 	proving   sync.Mutex
 }
 
@@ -78,7 +79,7 @@ type Net struct {
 // each. The chain rests on the development SRS.
 func New(o Options) (*Net, error) {
 	count := o.Params.Validators
-	n := &Net{Options: o, members: make([]member, count), mistakes: make([]node.Mistakes, count)}
+	n := &Net{Options: o, members: make([]member, count), mistakes: make([]node.Mistakes, count), skew: make([]time.Duration, count)}
 	if n.Settling == 0 {
 		n.Settling = 8
 	}
