@@ -188,6 +188,9 @@ func (a *Auditor) Stop() {
 // Counts tells what has been done.
 func (a *Auditor) Counts() Counts { return a.counts }
 
+// Known tells of how many reports something is kept.
+func (a *Auditor) Known() int { return len(a.reports) }
+
 // Audited says whether a block is audited: U of GP §17.
 func (a *Auditor) Audited(b *chain.Block) bool {
 	if a.Mistake == VoteUnaudited {

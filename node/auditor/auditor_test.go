@@ -122,6 +122,25 @@ func TestNoShow(t *testing.T) {
 	}
 }
 
+// TestSkippedTranches has nobody step in for those who do not show up: the block is never audited.
+func TestSkippedTranches(t *testing.T) {
+	p := wide()
+	mistakes := make(map[int]auditor.Mistake)
+	for i := range p.Validators {
+		mistakes[i] = auditor.SkipTranches
+		if i%3 == 0 && i < p.Validators-3 {
+			mistakes[i] = auditor.NoShow
+		}
+	}
+	w := newWorld(t, p).start(mistakes)
+	w.next(nil)
+	block := w.available(w.report(3, false))
+	w.loop.Advance(40 * time.Second)
+	if n := w.candidates(block); n != 0 {
+		t.Errorf("%d would vote for the block", n)
+	}
+}
+
 // TestWithheld has the data of a report come late.
 func TestWithheld(t *testing.T) {
 	w := newWorld(t, protocol.Tiny()).start(nil)
