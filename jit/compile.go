@@ -134,7 +134,7 @@ func (s *pass) reset(p *pvm.Program, most int) {
 		last := s.blockEnd(i) - 1
 		in := &p.Insts[last]
 		kind := endKinds[in.Op]
-		if kind != endsElse && in.Y == pvm.NoTarget {
+		if in.Y == pvm.NoTarget {
 			kind = endsElse
 		}
 		s.ends[i] = blockEnd{in.Y, kind}

@@ -29,11 +29,12 @@ func (h *halves[R]) wroteSigned(r R) {
 
 // wroteKnown notes a write of all of r, sign-extended or not.
 func (h *halves[R]) wroteKnown(r R, signed bool) {
+	known := uint16(0)
 	if signed {
-		h.wroteSigned(r)
-	} else {
-		h.wrote64(r)
+		known = bit(r)
 	}
+	h.pending &^= bit(r)
+	h.canonical = h.canonical&^bit(r) | known
 }
 
 // signed reports whether r stands for a value that fits 32 bits with sign.

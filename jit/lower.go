@@ -56,6 +56,9 @@ type lowering[L assembler] struct {
 // maxLowered bounds the octets that one instruction is lowered to, with its share of stubs not counted.
 const maxLowered = 192
 
+// mostAtOnce bounds the instructions that are lowered without looking whether there is room.
+const mostAtOnce = 16
+
 func (l *lowerer) common() *pass { return &l.pass }
 
 func (l *lowerer) code() []byte { return l.a.Bytes() }
@@ -92,9 +95,7 @@ func (l *lowerer) block(b pvm.Block) {
 	}
 	l.labels[b.First] = uint32(l.a.Len())
 	l.ahead = l.extra[len(l.gasJumps)]
-	if l.ahead > 0 {
-		l.skip = payment(l.ahead)
-	}
+	l.skip = payment(l.ahead)
 	l.a.Pay(gasReg, int32(b.Cost+uint32(l.ahead)))
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))
 	l.pending, l.canonical, l.flagsAt = 0, 0, -1
@@ -107,18 +108,29 @@ func (l *lowerer) paysAhead() []uint16 { return l.extra }
 // body lowers the instructions of a block that is paid for.
 func (l *lowerer) body() {
 	for l.i < l.end && l.a.Len() <= l.most {
-		atOnce := min(16, (l.most-l.a.Len())/maxLowered+1)
-		l.a.Reserve(atOnce * maxLowered)
-		l.sites = slices.Grow(l.sites, 2*atOnce)
-		insts, how := l.insts, l.how
-		for stop := min(l.i+atOnce, l.end); l.i < stop; l.i++ {
-			in := &insts[l.i]
-			h := &how[in.Op]
+		atOnce := mostAtOnce
+		if l.a.Len() > l.most-mostAtOnce*maxLowered {
+			atOnce = 1
+		}
+		l.a.Reserve((mostAtOnce + 1) * maxLowered) // with the extensions at the end
+		if cap(l.sites)-len(l.sites) < 2*mostAtOnce {
+			l.sites = slices.Grow(l.sites, 2*mostAtOnce)
+		}
+		insts, how, i := l.insts, l.how, l.i
+		next := how[insts[i].Op]
+		for stop := min(i+atOnce, l.end); i < stop; {
+			in, now := &insts[i], next
+			next = how[insts[min(i+1, len(insts)-1)].Op]
 			l.start = l.a.Len()
-			h.lower(l, in, h.arg)
+			now.lower(l, in, now.arg)
+			if l.i != i { // more than one was lowered
+				i = l.i
+				next = how[insts[min(i+1, len(insts)-1)].Op]
+			}
+			i++
+			l.i = i
 		}
 	}
-	l.a.Reserve(maxLowered)
 	if l.pending != 0 {
 		l.settle()
 	}
@@ -194,9 +206,14 @@ func (l *lowerer) flagsSay(r amd64.Reg) (amd64.Cond, bool) {
 
 // keptFlags notes that the code of this instruction has left the flags alone and written d.
 func (l *lowerer) keptFlags(d amd64.Reg) {
-	if l.flagsAt == l.start && l.flagsReg != d {
-		l.flagsAt = l.a.Len()
+	at := l.a.Len()
+	if l.flagsAt != l.start {
+		at = l.flagsAt
 	}
+	if l.flagsReg == d {
+		at = l.flagsAt
+	}
+	l.flagsAt = at
 }
 
 // move copies all of a register, if there is anything to copy.

@@ -29,14 +29,15 @@ func (l *lowerer) plan() {
 	latches := l.latches[:0]
 	for i := len(l.blocks) - 1; i >= 0; i-- {
 		end, first := l.ends[i], l.blocks[i].First
-		l.extra[i] = 0
-		switch {
-		case end.kind == endsElse || end.target == uint32(l.blockEnd(i)):
-			continue
-		case end.kind != endsBranch:
-			l.payFor(i, end.target)
+		target := first // which is to pay for nobody
+		if end.kind-endsJump <= endsCall-endsJump {
+			target = end.target
 		}
-		if end.kind != endsCall && end.target < first {
+		if end.target == uint32(l.blockEnd(i)) {
+			target = first
+		}
+		l.payFor(i, target)
+		if end.kind&endsJump != 0 && end.target < first {
 			latches = append(latches, latch{i, end.target, end.kind == endsJump})
 		}
 	}
@@ -73,20 +74,25 @@ func (l *lowerer) payForLoops() {
 
 // payFor makes block i pay for the one that begins with instruction target, unless others count on what it pays.
 func (l *lowerer) payFor(i int, target uint32) {
-	here, there := &l.labels[l.blocks[i].First], &l.labels[target]
-	mine, pays := *here&(countedOn|paysMask), *there&paysMask
-	if mine > maxAhead || pays > maxAhead || here == there {
-		return
+	first := l.blocks[i].First
+	here, there := &l.labels[first], &l.labels[target]
+	pays, counted := *there&paysMask, uint32(countedOn)
+	if pays > maxAhead || *here&(countedOn|paysMask) > maxAhead || first == target {
+		pays, counted = 0, 0
 	}
-	*there |= countedOn
+	*there |= counted
 	*here += pays
 	l.extra[i] = uint16(pays)
 }
 
-// payment is how many octets the payment of so much takes where a block begins.
+// payment is how many octets the payment of so much takes where a block begins, if anything is paid.
 func payment(pays uint16) uint32 {
-	if pays <= mostInPayment {
-		return shortPayment
+	octets := uint32(shortPayment)
+	if pays > mostInPayment {
+		octets = longPayment
 	}
-	return longPayment
+	if pays == 0 {
+		octets = 0
+	}
+	return octets
 }

@@ -10,12 +10,15 @@ import (
 // lowerBitwise is d = a ∘ b for 64 bits, bitwise. Where both operands fit 32 bits with sign, so does the result.
 func lowerBitwise(l *lowerer, in *pvm.Inst, op uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
-	if l.signed(a) && l.signed(b) {
+	both := bit(a) | bit(b)
+	if (l.pending|l.canonical)&both == both {
 		l.lowerSignedBitwise(amd64.Op(op), d, a, b)
 		return
 	}
-	l.read64(a)
-	l.read64(b)
+	if l.pending&both != 0 {
+		l.read64(a)
+		l.read64(b)
+	}
 	if d == b {
 		a, b = b, a
 	}

@@ -181,30 +181,31 @@ func (a *Asm) RegReg(op Op, dst, src Reg) {
 
 // narrow emits a register form of 32 bits, with a REX prefix only where one is needed.
 func (a *Asm) narrow(op Op, reg, rm Reg) {
-	v := pair(reg, rm) | uint64(op&0xff)<<8
-	if v&7 == 0 {
-		a.put(v>>8, 2)
-	} else {
-		a.put(v|uint64(rexNone), 3)
-	}
+	v, n := shorten(pair(reg, rm)|uint64(op&0xff)<<8, 0)
+	a.put(v, n+2)
+}
+
+// shorten leaves out the lowest octet, REX, if nothing of it is needed. It returns what remains and whether REX does.
+func shorten(v, rex uint64) (uint64, int) {
+	v |= rex
+	n := (v&15 + 15) >> 4
+	return (v | uint64(rexNone)) >> (8 - 8*n), int(n)
 }
 
 // Move copies src to dst by op, Mov32 or Mov64, unless they are one register.
 func (a *Asm) Move(op Op, dst, src Reg) {
-	switch {
-	case dst == src:
-	case op&opWide != 0:
-		a.put(pair(src, dst)|wide(op), 3)
-	default:
-		a.narrow(op, src, dst)
+	v, n := shorten(pair(src, dst)|uint64(op&0xff)<<8, uint64(op>>17&1)<<3)
+	if n += 2; dst == src {
+		n = 0
 	}
+	a.put(v, n)
 }
 
 // Three sets dst to left op right for a 64-bit op that overwrites its left operand. dst is not right, unless it is left.
 func (a *Asm) Three(op Op, dst, left, right Reg) {
 	v, n := pair(right, dst)|wide(op), 3
-	if dst != left {
-		v, n = v<<24|pair(left, dst)|wide(Mov64), 6
+	if both := v<<24 | pair(left, dst) | wide(Mov64); dst != left {
+		v, n = both, 6
 	}
 	a.put(v, n)
 }
@@ -212,8 +213,8 @@ func (a *Asm) Three(op Op, dst, left, right Reg) {
 // ThreeShift sets dst to src shifted by a constant, for a shift of 64 bits.
 func (a *Asm) ThreeShift(s Shift, dst, src Reg, count uint8) {
 	v, n := pair(Reg(s&7), dst)|wide(0xc1)|uint64(count)<<24, 4
-	if dst != src {
-		v, n = v<<24|pair(src, dst)|wide(Mov64), 7
+	if both := v<<24 | pair(src, dst) | wide(Mov64); dst != src {
+		v, n = both, 7
 	}
 	a.put(v, n)
 }
@@ -277,14 +278,12 @@ func (a *Asm) modRMImm(op Op, reg, rm Reg, force bool, imm uint64, n int) {
 // prefixes returns the mandatory and REX prefixes of op and their length in bits.
 func prefixes(op Op, rex uint64, force bool) (v, n uint64) {
 	rex |= uint64(op>>17&1) << 3
-	if op&opF3 != 0 {
-		v, n = 0xf3, 8
+	f3, some := uint64(op>>18&1), (rex+15)>>4
+	if force {
+		some = 1
 	}
-	if rex != 0 || force {
-		v |= (uint64(rexNone) | rex) << (n & 63)
-		n += 8
-	}
-	return v, n
+	v = 0xf3*f3 | (uint64(rexNone)|rex)*some<<(8*f3)
+	return v, 8 * (f3 + some)
 }
 
 // RegMem emits op between a register and memory; whether it loads or stores is op's affair.

@@ -4,19 +4,17 @@ package amd64
 func (a *Asm) RegImm(op Op, dst Reg, imm int32) {
 	digit := Reg(op>>3) & 7
 	short := imm == int32(int8(imm))
-	switch {
-	case short && op.Wide():
-		a.put(pair(digit, dst)|wide(0x83)|uint64(uint8(imm))<<24, 4)
-	case short:
-		a.modRMImm(0x83, digit, dst, false, uint64(uint8(imm)), 1)
-	case dst == RAX: // one octet less
+	if dst == RAX && !short { // one octet less
 		v, n := prefixes(op&opWide, 0, false)
 		a.put(v|uint64(op&0x38|5)<<n|uint64(uint32(imm))<<(n+8), int(n/8)+5)
-	case op.Wide():
-		a.put(pair(digit, dst)|wide(0x81)|uint64(uint32(imm))<<24, 7)
-	default:
-		a.modRMImm(0x81, digit, dst, false, uint64(uint32(imm)), 4)
+		return
 	}
+	opcode, size := uint64(0x81<<8), 4
+	if short {
+		opcode, size = 0x83<<8, 1
+	}
+	v, n := shorten(pair(digit, dst)|opcode|uint64(uint32(imm))<<24, uint64(op>>17&1)<<3)
+	a.put(v, n+2+size)
 }
 
 // AddImm adds imm by op, Add32 or Add64, in the shortest form. The carry flag is undefined.
@@ -39,11 +37,8 @@ func (a *Asm) PopReg(r Reg) {
 
 // MovImm32 sets dst to imm, zero-extended. Flags stay.
 func (a *Asm) MovImm32(dst Reg, imm uint32) {
-	if dst < R8 {
-		a.put(uint64(0xb8|dst)|uint64(imm)<<8, 5)
-		return
-	}
-	a.put(0x41|uint64(0xb8|dst&7)<<8|uint64(imm)<<16, 6)
+	high := int(dst >> 3)
+	a.put((0x41|uint64(0xb8|dst&7)<<8|uint64(imm)<<16)>>(8-8*high), 5+high)
 }
 
 // MovImm sets dst to imm in the shortest form that leaves the flags alone.
