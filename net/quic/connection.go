@@ -80,6 +80,7 @@ func (n *Network) listen() {
 		case n.arriving <- struct{}{}:
 			n.tasks.Go(func() { n.arrive(conn) })
 		default:
+			n.o.Watch.refused(conn.RemoteAddr())
 			n.tasks.Go(func() { closeConn(conn, codeFull, ErrFull.Error()) })
 		}
 	}
@@ -88,6 +89,7 @@ func (n *Network) listen() {
 // arrive waits for the end of a handshake: until then, who the peer is is not proved.
 func (n *Network) arrive(conn *quicgo.Conn) {
 	n.windows.know(conn)
+	ended := n.o.Watch.arriving(conn.RemoteAddr())
 	select {
 	case <-conn.HandshakeComplete():
 	case <-conn.Context().Done():
@@ -98,15 +100,16 @@ func (n *Network) arrive(conn *quicgo.Conn) {
 		err = cause
 	}
 	if err != nil {
+		ended(id, err)
 		n.refused(conn.RemoteAddr(), err)
 		<-n.arriving
 		return
 	}
 	n.o.Loop.Post(func() {
 		<-n.arriving
-		n.settle(conn, jamnp.Peer{
+		ended(id, n.settle(conn, jamnp.Peer{
 			ID: id, Address: addressOf(conn.RemoteAddr()), Builder: state.TLS.NegotiatedProtocol == n.names.builder,
-		})
+		}))
 	})
 }
 
@@ -119,15 +122,15 @@ func (c *connection) close(code quicgo.ApplicationErrorCode, why string) {
 	closeConn(c.quic, code, why)
 }
 
-// settle judges a new connection, and takes it or closes it. It reports whether it took it.
-func (n *Network) settle(conn *quicgo.Conn, peer jamnp.Peer) bool {
+// settle judges a new connection, and takes it or closes it. It says why it did not take it.
+func (n *Network) settle(conn *quicgo.Conn, peer jamnp.Peer) error {
 	code, why := n.judge(peer)
 	if why != nil {
 		n.o.Log.Debug("connection refused", logPeer(peer.ID), logAddress(conn.RemoteAddr()), logReason(why))
 		if !n.closed {
 			n.tasks.Go(func() { closeConn(conn, code, why.Error()) })
 		}
-		return false
+		return why
 	}
 	if old := n.peers[peer.ID]; old != nil {
 		n.leave(old, codeDuplicate, ErrReplaced)
@@ -143,7 +146,7 @@ func (n *Network) settle(conn *quicgo.Conn, peer jamnp.Peer) bool {
 	n.o.Log.Debug("connected", logPeer(peer.ID), logAddress(conn.RemoteAddr()))
 	n.tell(func() { n.o.Handler.Connected(peer) })
 	n.tasks.Go(c.accept)
-	return true
+	return nil
 }
 
 // tell has the handler hear of something later: it may be what called us.

@@ -100,18 +100,19 @@ func (n *Network) dial(t *target) {
 	ctx, cancel := context.WithCancel(n.ctx)
 	t.cancel = cancel
 	address := t.address
+	ended := n.o.Watch.dialling(t.id, address)
 	n.tasks.Go(func() {
 		conn, err := n.reach(ctx, t.id, address)
 		n.o.Loop.Post(func() {
 			current := ctx.Err() == nil
 			cancel()
-			n.reached(t, conn, err, current)
+			ended(n.reached(t, conn, err, current))
 		})
 	})
 }
 
-// reached takes the outcome of an attempt. One that is not current was given up.
-func (n *Network) reached(t *target, conn *quicgo.Conn, err error, current bool) {
+// reached takes the outcome of an attempt, and says why there is no connection by it. One that is not current was given up.
+func (n *Network) reached(t *target, conn *quicgo.Conn, err error, current bool) error {
 	if current {
 		t.cancel = nil
 	}
@@ -119,12 +120,12 @@ func (n *Network) reached(t *target, conn *quicgo.Conn, err error, current bool)
 		if !n.closed {
 			n.tasks.Go(func() { closeConn(conn, codeShutdown, ErrUnwanted.Error()) })
 		}
-		return
+		return ErrUnwanted
 	}
 	if err == nil {
-		taken := n.settle(conn, jamnp.Peer{ID: t.id, Address: addressOf(conn.RemoteAddr()), Initiator: true, Builder: n.o.AsBuilder})
-		if taken || n.peers[t.id] != nil {
-			return
+		err = n.settle(conn, jamnp.Peer{ID: t.id, Address: addressOf(conn.RemoteAddr()), Initiator: true, Builder: n.o.AsBuilder})
+		if err == nil || n.peers[t.id] != nil {
+			return err
 		}
 	} else if current {
 		n.o.Log.Debug("no connection", logPeer(t.id), logAddress(t.address), logReason(err))
@@ -133,6 +134,7 @@ func (n *Network) reached(t *target, conn *quicgo.Conn, err error, current bool)
 		t.failures++
 		n.await(t)
 	}
+	return err
 }
 
 // reach opens a connection, and waits until the peer has taken it.

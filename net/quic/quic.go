@@ -57,6 +57,8 @@ type Options struct {
 	AllStreams   int                // open at once, of all peers: 8192
 	Memory       int64              // bound on messages that are being read or wait to be handled or sent: 256 MiB
 	PeerMemory   int64              // likewise, of each peer: 32 MiB
+
+	Watch Watch
 }
 
 const (
