@@ -29,10 +29,23 @@ type plan struct {
 
 	splits, crashes, blackouts, skews float64 // chances in a slot; of skews, in a restart
 
+	absent *absence // of a world without liars; may be nil
+
 	bad    bool          // now
 	healed protocol.Slot // when faults ended; 0 while there are some
 	down   map[int]bool  // will be started again
 }
+
+// absence is a node that is off for so long that it must catch up in order when it is back.
+type absence struct {
+	node int
+	back protocol.Slot
+}
+
+const (
+	absentFrom  = protocol.Slot(4)
+	absentSlots = protocol.Slot(28)
+)
 
 // newPlan draws how bad a world is.
 func newPlan(w *World) *plan {
@@ -50,7 +63,12 @@ func newPlan(w *World) *plan {
 	p.skews = float64(r.IntN(3)) * 0.25
 	validators := len(w.Base.Keys)
 	for _, i := range r.Perm(validators)[:(validators-1)/3] {
-		p.liars[i] = kind(r.IntN(int(kinds)))
+		if k := kind(r.IntN(int(kinds))); k != honest {
+			p.liars[i] = k
+		}
+	}
+	if len(p.liars) == 0 && w.Slots > absentFrom+absentSlots+turnSlots/2 {
+		p.absent = &absence{r.IntN(validators), absentFrom + absentSlots + protocol.Slot(r.IntN(8))}
 	}
 	return p
 }
@@ -72,12 +90,23 @@ func (p *plan) String() string {
 			fmt.Fprintf(&s, ", node %d %s", i, k)
 		}
 	}
+	if p.absent != nil {
+		fmt.Fprintf(&s, ", node %d absent until slot %d", p.absent.node, p.absent.back)
+	}
 	return s.String()
 }
 
 // begin lets all turns come.
 func (p *plan) begin() {
 	w := p.world
+	if a := p.absent; a != nil {
+		n := w.nodes[a.node]
+		w.After(w.slots.Start(absentFrom).Sub(w.now), func() {
+			n.crash()
+			delete(p.down, a.node)
+		})
+		w.After(w.slots.Start(a.back).Sub(w.now), func() { p.revive(n) })
+	}
 	for from := firstFaults; from+faultSlots+patience < w.Slots; from += turnSlots {
 		w.After(w.slots.Start(from).Sub(w.now), p.spoil)
 		w.After(w.slots.Start(from+faultSlots).Sub(w.now), p.heal)
@@ -163,6 +192,9 @@ func (p *plan) atWork(n *simNode, queue string, d time.Duration) {
 // revive starts a node again, whose clock may be wrong until the faults are over.
 func (p *plan) revive(n *simNode) {
 	delete(p.down, n.index)
+	if n.life != nil {
+		return
+	}
 	skew := p.upTo(400*time.Millisecond) - 200*time.Millisecond
 	if p.bad && p.chance(p.skews) {
 		skew = -p.upTo(p.world.slots.Duration * 3 / 2)
@@ -187,6 +219,11 @@ func (p *plan) heal() {
 	}
 	healed := p.healed
 	w.After(time.Duration(patience)*w.slots.Duration, func() { w.checker.gotOn(healed) })
+}
+
+// away says whether a node is absent now.
+func (p *plan) away(n *simNode) bool {
+	return p.absent != nil && p.absent.node == n.index && n.life == nil && p.world.slots.At(p.world.now) < p.absent.back
 }
 
 func (p *plan) chance(c float64) bool { return p.rand.Float64() < c }

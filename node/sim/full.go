@@ -26,6 +26,8 @@ type FullOptions struct {
 	Voters  int // how many validators are sampled for GRANDPA; 0 means 12
 	Proofs  int // how many tickets have real ring proofs
 	Latency time.Duration
+
+	Progress func(slot protocol.Slot) // optional: is told of each slot that is over
 }
 
 // Full is a network of as many validators as the protocol has, in one process.

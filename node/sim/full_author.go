@@ -175,6 +175,9 @@ func (f *Full) Run(slots protocol.Slot) (*FullReport, error) {
 		if err := f.author(slot); err != nil {
 			return nil, err
 		}
+		if f.Progress != nil {
+			f.Progress(slot)
+		}
 	}
 	f.runUntil(f.slots.Start(slots + 1).Add(-time.Millisecond))
 	r := f.report(slots)

@@ -23,17 +23,28 @@ func TestFullSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := NewFull(FullOptions{Base: b, Seed: vectors.Seed(t), Proofs: proofs, Latency: 200 * time.Millisecond})
+	f, err := NewFull(FullOptions{
+		Base: b, Seed: vectors.Seed(t), Proofs: proofs, Latency: 200 * time.Millisecond,
+		Progress: func(slot protocol.Slot) {
+			if slot%100 == 0 || slot < 10 && vectors.Thorough() {
+				t.Logf("slot %d after %v", slot, time.Since(start).Round(time.Second))
+			}
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	made := time.Since(start)
-	r, err := f.Run(2*p.EpochLength - 1)
+	slots := 2*p.EpochLength - 1
+	if *fullSlots != 0 {
+		slots = protocol.Slot(*fullSlots)
+	}
+	r, err := f.Run(slots)
 	if err != nil {
 		t.Fatal(err)
 	}
 	epoch := int(p.EpochLength)
-	if r.Blocks != 2*epoch-1 || r.Everywhere < r.Blocks-1 || r.Ticketed != epoch || int(r.Final) < r.Blocks-4 {
+	if *fullSlots == 0 && r.Blocks != 2*epoch-1 || r.Everywhere < r.Blocks-1 || *fullSlots == 0 && r.Ticketed != epoch || int(r.Final) < r.Blocks-4 {
 		t.Errorf("%d blocks, %d everywhere, %d with tickets, %d final", r.Blocks, r.Everywhere, r.Ticketed, r.Final)
 	}
 	var m runtime.MemStats

@@ -18,6 +18,7 @@ import (
 var (
 	firstSeed = flag.Uint64("sim.seed", 0, "the first seed; 0 means that of the test run")
 	seeds     = flag.Int("sim.n", 0, "how many seeds; 0 means 20, or 1,000 in a thorough run")
+	fullSlots = flag.Int("sim.full", 0, "how many slots of the full set; 0 means two epochs")
 	trace     = flag.Bool("sim.trace", false, "print the log of each run")
 )
 
