@@ -63,7 +63,7 @@ func (f *dbFlags) with(folder string, do func(*store.Store) error) error {
 	}
 	chain, err := store.Open(dir, o)
 	if err != nil {
-		return withCode(exitData, err)
+		return withCode(exitData, startCode(err))
 	}
 	return errors.Join(withCode(exitData, do(chain)), chain.Close())
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"syscall"
 
@@ -73,7 +74,9 @@ func startCode(err error) error {
 	switch {
 	case is(syscall.EADDRINUSE, syscall.EADDRNOTAVAIL):
 		return withCode(exitNetwork, err)
-	case is(chain.ErrOtherChain, chain.ErrNotStarted, store.ErrDamaged, syscall.EAGAIN, syscall.ENOSPC):
+	case is(syscall.EAGAIN):
+		return withCode(exitData, fmt.Errorf("the data folder is in use by another process: %w", err))
+	case is(chain.ErrOtherChain, chain.ErrNotStarted, store.ErrDamaged, syscall.ENOSPC):
 		return withCode(exitData, err)
 	case invalid, is(keys.ErrFile, keys.ErrMismatch, keys.ErrReadable, keys.ErrPassphrase, srsfile.ErrKind, fs.ErrNotExist):
 		return withCode(exitInput, err)

@@ -34,7 +34,7 @@ func StartAt(s *store.Store, genesis protocol.Hash, header *block.Header, sigma 
 		return err
 	}
 	if ok && protocol.Hash(kept) != genesis {
-		return fmt.Errorf("%w: %x, not %s", ErrOtherChain, kept, genesis)
+		return fmt.Errorf("%w: %s, not %s", ErrOtherChain, protocol.Hash(kept), genesis)
 	}
 	if _, started, err := s.Finalized(); started || err != nil {
 		return err
