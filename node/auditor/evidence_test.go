@@ -199,6 +199,11 @@ func TestIsAudited(t *testing.T) {
 			for _, v := range list {
 				w := &word{key: s.set[v].Ed25519, good: valid, bad: !valid}
 				it.report.byJudge[w.key], it.report.words = w, append(it.report.words, w)
+				if valid {
+					it.report.favour++
+				} else {
+					it.report.against++
+				}
 			}
 		}
 		if got := a.isAudited(x, it); got != tc.want {

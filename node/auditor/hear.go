@@ -39,16 +39,13 @@ type early struct {
 
 // Serve takes a stream of CE 136, 144 or 145; false if it is of another kind.
 func (a *Auditor) Serve(x jamnp.Exchange) bool {
-	switch kind := x.Kind(); {
-	case kind == jamnp.ReportRequest:
-		a.serveReport(x)
-	case kind == jamnp.AuditAnnouncement:
-		a.serveAnnouncement(x)
-	case kind == jamnp.JudgmentPublication:
-		a.serveJudgment(x)
-	default:
+	serve := map[jamnp.Kind]func(jamnp.Exchange){
+		jamnp.ReportRequest: a.serveReport, jamnp.AuditAnnouncement: a.serveAnnouncement, jamnp.JudgmentPublication: a.serveJudgment,
+	}[x.Kind()]
+	if serve == nil {
 		return false
 	}
+	serve(x)
 	return true
 }
 
@@ -187,9 +184,10 @@ func (a *Auditor) hears(from protocol.Ed25519Key, m *jamnp.AuditAnnounced, evide
 				return
 			}
 			for _, r := range m.Announcement.Reports {
-				x.itemOf(r.Report).hear(heard{v, m.Tranche, &m.Announcement})
+				it := x.itemOf(r.Report)
+				it.hear(heard{v, m.Tranche, &m.Announcement})
+				a.consider(x, it)
 			}
-			a.consider(x)
 			a.evaluate(x)
 		}
 	})

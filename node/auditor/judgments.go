@@ -48,11 +48,6 @@ func (r *report) says(key protocol.Ed25519Key, valid bool) bool {
 	return w != nil && (valid && w.good || !valid && w.bad)
 }
 
-// negative says whether J⊥ of the report is not empty.
-func (r *report) negative() bool {
-	return slices.ContainsFunc(r.words, func(w *word) bool { return w.bad })
-}
-
 // count gives how many of a set have judged so.
 func (r *report) count(set state.Validators, valid bool) (n int) {
 	for i := range set {
@@ -237,7 +232,13 @@ func (a *Auditor) take(r *report, from protocol.Ed25519Key, m *jamnp.Judgment) {
 		a.log.Warn("a validator judges a report both ways", "report", r.hash, "validator", m.Validator)
 	}
 	w.judgments = append(w.judgments, &offered{Judgment: *m})
-	w.good, w.bad = w.good || m.Valid, w.bad || !m.Valid
+	if m.Valid {
+		w.good = true
+		r.favour++
+	} else {
+		w.bad = true
+		r.against++
+	}
 	if !m.Valid {
 		a.counts.Against++
 		if a.Events.Against != nil {
@@ -251,13 +252,14 @@ func (a *Auditor) take(r *report, from protocol.Ed25519Key, m *jamnp.Judgment) {
 		a.offer(r)
 	}
 	for _, x := range slices.Clone(a.order) {
-		if x.itemOf(r.hash) == nil {
+		it := x.itemOf(r.hash)
+		if it == nil {
 			continue
 		}
 		if !m.Valid && 3*r.count(x.set, false) > len(x.set) {
 			a.condemn(x)
 		}
-		a.consider(x)
+		a.consider(x, it)
 	}
 }
 

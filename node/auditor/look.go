@@ -26,6 +26,7 @@ type audit struct {
 
 	ready     bool // 𝐖 is known
 	items     []*item
+	open      int // reports that are not audited
 	audited   bool
 	announced [][][]byte // messages that we sent
 	drawing   bool
@@ -35,10 +36,11 @@ type audit struct {
 // item is a report that became available in a block.
 type item struct {
 	jamnp.AuditedReport
-	report *report
-	heard  []heard // by tranche, and in the order in which they came
-	mine   bool    // we have announced that we audit it
-	draw   draw    // ours of the latest tranche
+	report  *report
+	heard   []heard // by tranche, and in the order in which they came
+	mine    bool    // we have announced that we audit it
+	audited bool
+	draw    draw // ours of the latest tranche
 }
 
 // heard is somebody's word that he audits a report.
@@ -250,12 +252,14 @@ func (a *Auditor) begin(x *audit, list []available, first *protocol.VRFSignature
 			AuditedReport: jamnp.AuditedReport{Core: list[i].report.Core, Report: r.hash}, report: r,
 		})
 	}
+	x.open = len(x.items)
 	a.resume(x)
 	if first != nil {
 		a.announceFirst(x, first)
 	}
 	for _, it := range x.items {
-		if it.report.negative() {
+		a.consider(x, it)
+		if it.report.against > 0 {
 			a.escalate(it.report)
 		}
 		if _, bad := a.bad[it.Report]; bad {
@@ -263,7 +267,7 @@ func (a *Auditor) begin(x *audit, list []available, first *protocol.VRFSignature
 		}
 	}
 	a.retryEarly()
-	a.consider(x)
+	a.conclude(x)
 	a.wait(x)
 }
 

@@ -14,7 +14,7 @@ import (
 // drawn it at all, since this node came late, its own word is enough. GP §17.3.
 func (a *Auditor) isAudited(x *audit, it *item) bool {
 	r := it.report
-	if !r.negative() {
+	if r.against == 0 {
 		for first := 0; first < len(it.heard); {
 			end, all := first, true
 			for ; end < len(it.heard) && it.heard[end].tranche == it.heard[first].tranche; end++ {
@@ -29,15 +29,24 @@ func (a *Auditor) isAudited(x *audit, it *item) bool {
 			return true
 		}
 	}
-	return 3*r.count(x.set, true) > 2*len(x.set)
+	return 3*r.favour > 2*len(x.set) && 3*r.count(x.set, true) > 2*len(x.set)
 }
 
-// consider finds out whether a block is audited, and tells the chain if that has changed. Later news may undo it.
-func (a *Auditor) consider(x *audit) {
-	audited := x.ready
-	for _, it := range x.items {
-		audited = audited && a.isAudited(x, it)
+// consider finds out whether a report is audited of which there is news, and with it its block.
+func (a *Auditor) consider(x *audit, it *item) {
+	if audited := a.isAudited(x, it); audited != it.audited {
+		if it.audited = audited; audited {
+			x.open--
+		} else {
+			x.open++
+		}
 	}
+	a.conclude(x)
+}
+
+// conclude tells the chain if a block is audited now, or is not any more. GP §17.3: later news may undo it.
+func (a *Auditor) conclude(x *audit) {
+	audited := x.ready && x.open == 0
 	if audited == x.audited || a.audits[x.block.Hash] != x {
 		return
 	}

@@ -166,9 +166,10 @@ func (a *Auditor) announce(x *audit, n uint8, list []jamnp.AuditedReport, eviden
 			a.Events.Announced(x.block.Hash, n, list)
 		}
 		for _, r := range list {
-			a.work(x.itemOf(r.Report).report)
+			it := x.itemOf(r.Report)
+			a.work(it.report)
+			a.consider(x, it)
 		}
-		a.consider(x)
 	}
 	if n == 0 {
 		send() // after a restart it is drawn again

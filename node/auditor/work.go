@@ -24,8 +24,9 @@ type report struct {
 	seen      protocol.Slot          // when it became available, or was first heard of
 	stray     *protocol.Ed25519Key   // who alone speaks of it; nil if it became available
 
-	words   []*word // in the order in which they came
-	byJudge map[protocol.Ed25519Key]*word
+	words           []*word // in the order in which they came
+	byJudge         map[protocol.Ed25519Key]*word
+	favour, against int // how many call it valid, and invalid; some may do both
 
 	working  bool // queued, or being worked at, or judged
 	tries    int
