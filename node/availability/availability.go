@@ -85,6 +85,7 @@ type Keeper struct {
 	assuring   protocol.Slot // the slot for which assurances are due; 0 before the first
 	rebuilds   int           // requests that wait for packages to be encoded again
 	rebuilding map[protocol.Hash][]rebuild
+	giving     int // answers that are being looked for
 	stopped    bool
 }
 
@@ -106,6 +107,7 @@ const (
 	maxReports       = 1 << 14  // remembered in memory
 	maxRebuilds      = 64       // packages that wait to be encoded again
 	maxPackageOctets = 64 << 20 // of the shards of our own packages that are at hand
+	maxGiving        = 256      // answers that are being looked for
 	assureBefore     = 2 * time.Second
 	requestTime      = 4 * time.Second
 	leastTime        = time.Second // of any request, however short slots are

@@ -2,6 +2,7 @@ package availability
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"damson/internal/bundle"
@@ -14,7 +15,7 @@ import (
 var (
 	errUnknown  = errors.New("availability: nothing is held by that root")
 	errNotKept  = errors.New("availability: the bundle's shard is not kept any more")
-	errBusy     = errors.New("availability: too many packages wait to be encoded again")
+	errBusy     = fmt.Errorf("availability: enough others are being served: %w", jamnp.ErrBusy)
 	errWithheld = errors.New("availability: withheld")
 )
 
@@ -84,9 +85,15 @@ func read[M jamnp.Message](k *Keeper, x jamnp.Exchange, m M, limit int, then fun
 
 // give answers with what is found beside the loop.
 func (k *Keeper) give(x jamnp.Exchange, find func() ([][]byte, error)) {
+	if k.giving >= maxGiving {
+		x.Reject(errBusy)
+		return
+	}
+	k.giving++
 	k.Loop.Go("", func() func() {
 		answer, err := find()
 		return func() {
+			k.giving--
 			if errors.Is(err, shelf.ErrNotFound) {
 				err = errUnknown
 			}

@@ -113,7 +113,7 @@ func (w *world) comeBack() {
 	for _, n := range w.nodes {
 		b.Connect(n.Self, addressOf(40000+n.index))
 	}
-	w.loop.Advance(time.Second)
+	w.loop.Advance(6 * time.Second) // whoever has to dial
 }
 
 // A package is taken once, by those on its core alone, and with its imports only if they are proven.

@@ -34,7 +34,8 @@ type past struct {
 	slot  protocol.Slot // of a block to come
 	state *state.State
 
-	recent *state.Recent // β†
+	recent *state.Recent          // β†
+	known  map[protocol.Hash]bool // packages that were reported before and are still remembered, of those asked for
 	pools  state.AuthPools
 }
 
@@ -50,11 +51,11 @@ func (g *Guarantor) past() (*past, error) {
 	return x, err
 }
 
-// check holds a package against what a block to come will hold its report against: GP §11.4, §11.4.1. It does not ask for what
-// the package depends on.
+// check holds a package, for which remember has been asked, against what a block to come will hold its report against: GP §11.4,
+// §11.4.1. It does not ask for what the package depends on.
 func (x *past) check(w *block.WorkPackage, hash protocol.Hash, core protocol.Core) error {
-	if err := x.known(hash); err != nil {
-		return err
+	if x.known[hash] {
+		return ErrKnown
 	}
 	if err := x.anchored(&w.Context); err != nil {
 		return fmt.Errorf("%w: %w", ErrTooLate, err)
@@ -82,18 +83,30 @@ func (x *past) check(w *block.WorkPackage, hash protocol.Hash, core protocol.Cor
 	return nil
 }
 
-// known says whether a package was reported before and is still remembered: q, a and the rest of GP §11.4.1.
-func (x *past) known(hash protocol.Hash) error {
-	if _, ok := x.reported(hash); ok {
-		return ErrKnown
+// remember finds which of some packages were reported before and are still remembered: q, a and the rest of GP §11.4.1.
+func (x *past) remember(packages ...protocol.Hash) error {
+	asked := make(map[protocol.Hash]bool, len(packages))
+	for _, hash := range packages {
+		asked[hash] = true
+	}
+	x.known = make(map[protocol.Hash]bool)
+	see := func(hash *protocol.Hash) {
+		if asked[*hash] {
+			x.known[*hash] = true
+		}
+	}
+	for i := range x.recent.Blocks {
+		for j := range x.recent.Blocks[i].Reported {
+			see(&x.recent.Blocks[i].Reported[j].Hash)
+		}
 	}
 	accumulated, err := x.state.Accumulated()
 	if err != nil {
 		return err
 	}
 	for _, slot := range accumulated {
-		if slices.Contains(slot, hash) {
-			return ErrKnown
+		for i := range slot {
+			see(&slot[i])
 		}
 	}
 	ready, err := x.state.Ready()
@@ -102,21 +115,16 @@ func (x *past) known(hash protocol.Hash) error {
 	}
 	for _, slot := range ready {
 		for i := range slot {
-			if slot[i].Report.Package.Hash == hash {
-				return ErrKnown
-			}
+			see(&slot[i].Report.Package.Hash)
 		}
 	}
 	pending, err := x.state.Reports()
-	if err != nil {
-		return err
-	}
 	for _, a := range pending {
-		if a != nil && a.Report.Package.Hash == hash {
-			return ErrKnown
+		if a != nil {
+			see(&a.Report.Package.Hash)
 		}
 	}
-	return nil
+	return err
 }
 
 // reported gives the segment root of a package in a recent block.

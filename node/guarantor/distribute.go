@@ -3,12 +3,14 @@ package guarantor
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/net/jamnp"
 	"damson/node/pool"
 	"damson/state"
+	"damson/state/reports"
 )
 
 // distribute sends a guaranteed report to all who may put it into a block: CE 135.
@@ -66,19 +68,39 @@ func (g *Guarantor) guaranteed(x jamnp.Exchange) {
 				g.refuse(x, err)
 				return
 			}
-			g.Pool.AddGuarantee(&m.Guarantee, func(err error) {
-				switch {
-				case err == nil:
-					g.counts.Taken++
-					g.changed()
-				case !errors.Is(err, pool.ErrKnown):
-					g.refuse(x, err)
-					return
-				}
-				x.Answer()
-			})
+			if early := g.Slots.Start(m.Guarantee.Slot).Sub(g.Loop.Now()); early > 0 && early < g.Slots.Scale(maxEarly) {
+				g.Loop.After(early, func() { g.take(x, &m.Guarantee) }) // the clocks differ
+				return
+			}
+			g.take(x, &m.Guarantee)
 		})
 	})
+}
+
+func (g *Guarantor) take(x jamnp.Exchange, m *block.Guarantee) {
+	g.Pool.AddGuarantee(m, func(err error) {
+		switch {
+		case err == nil:
+			g.counts.Taken++
+			g.changed()
+		case !errors.Is(err, pool.ErrKnown):
+			if faulty(err) {
+				g.blame(x.Peer(), blameMalformed, err)
+			}
+			x.Reject(err)
+			return
+		}
+		x.Answer()
+	})
+}
+
+// faulty says whether a guarantee is wrong on whatever block: who knows another best block than we do may be right about the rest.
+func faulty(err error) bool {
+	return slices.ContainsFunc([]protocol.Invalid{
+		reports.ErrBadCoreIndex, reports.ErrFewGuarantees, reports.ErrGuarantorOrder, reports.ErrBadValidatorIndex,
+		reports.ErrManyDependencies, reports.ErrDependencyOrder, reports.ErrTooBig, reports.ErrNoResults,
+		reports.ErrReportGasTooHigh, reports.ErrBadSignature,
+	}, func(rule protocol.Invalid) bool { return errors.Is(err, rule) })
 }
 
 // Serve answers a stream of the kinds 133 to 135 and 146. It reports false for another kind.

@@ -64,6 +64,13 @@ func (g *Guarantor) sift() {
 		return
 	}
 	x, err := g.past()
+	if err == nil {
+		hashes := make([]protocol.Hash, len(g.jobs))
+		for i, j := range g.jobs {
+			hashes[i] = j.hash
+		}
+		err = x.remember(hashes...)
+	}
 	if err != nil {
 		g.log.Error("the best block's state cannot be read", "error", err)
 		return

@@ -30,8 +30,8 @@ import (
 	"damson/state"
 )
 
-// real is a network of all validators on this machine, with sockets and clocks, and a builder.
-type real struct {
+// live is a network of all validators on this machine, with sockets and clocks, and a builder.
+type live struct {
 	*testing.T
 	params  *protocol.Params
 	slots   loop.Slots
@@ -40,9 +40,9 @@ type real struct {
 	loop    *loop.Real
 }
 
-func newReal(t *testing.T) *real {
+func newLive(t *testing.T) *live {
 	p := protocol.Tiny()
-	r := &real{T: t, params: p, loop: loop.New(loop.Options{})}
+	r := &live{T: t, params: p, loop: loop.New(loop.Options{})}
 	recipe := &chainspec.Recipe{ID: t.Name(), Params: p, SRS: srsfile.DevInsecure}
 	var secrets []*keys.Validator
 	var sockets []net.PacketConn
@@ -88,7 +88,7 @@ func newReal(t *testing.T) *real {
 	return r
 }
 
-func (r *real) must(err error) {
+func (r *live) must(err error) {
 	if err != nil {
 		r.Helper()
 		r.Error(err)
@@ -96,7 +96,7 @@ func (r *real) must(err error) {
 }
 
 // do does something on the builder's loop.
-func (r *real) do(do func()) {
+func (r *live) do(do func()) {
 	done := make(chan struct{})
 	r.loop.Post(func() {
 		defer close(done)
@@ -106,7 +106,7 @@ func (r *real) do(do func()) {
 }
 
 // send sends a package for each core that stores a value.
-func (r *real) send(key string) {
+func (r *live) send(key string) {
 	r.hosts[0].Do(func(n *node.Node) {
 		best := n.Chain.Best()
 		recent, err := best.State.Recent()
@@ -139,7 +139,7 @@ func TestReal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes twenty seconds of real time")
 	}
-	r := newReal(t)
+	r := newLive(t)
 	time.Sleep(time.Until(r.slots.Start(3).Add(200 * time.Millisecond)))
 	const slots = 3
 	for s := range slots {

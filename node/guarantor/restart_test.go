@@ -1,9 +1,11 @@
 package guarantor_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/net/jamnp"
 	"damson/node"
@@ -108,4 +110,53 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	w.until(8, "accumulated", func() bool { return w.stored("key") == "value" })
+}
+
+// guaranteed gives a guarantee of which nobody has heard but who made it.
+func (w *world) guaranteed() (good block.Guarantee) {
+	w.t.Helper()
+	for _, n := range w.nodes {
+		n.lie(jamnp.ReportDistribution, nil)
+	}
+	w.submit(0, w.pack(set("key", "value")))
+	w.until(1, "guaranteed", func() bool {
+		for _, n := range w.nodes {
+			d, err := n.Pool.Candidates(n.Chain.Best(), w.slots.At(w.loop.Now())+1).Draft(w.im.Verifier().RingRoot, nil)
+			w.must(err)
+			if len(d.Extrinsic.Guarantees) > 0 {
+				good = d.Extrinsic.Guarantees[0]
+			}
+		}
+		return len(good.Credentials) > 0
+	})
+	return good
+}
+
+// Guarantees that are wrong on whatever block are refused, and their senders blamed; those that may be right elsewhere are not.
+func TestWrongGuarantees(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change        func(*block.Guarantee)
+		taken, blamed bool
+	}{
+		"good":       {func(*block.Guarantee) {}, true, false},
+		"signature":  {func(g *block.Guarantee) { g.Credentials[0].Signature[3]++ }, false, true},
+		"order":      {func(g *block.Guarantee) { slices.Reverse(g.Credentials) }, false, true},
+		"one":        {func(g *block.Guarantee) { g.Credentials = g.Credentials[:1] }, false, true},
+		"anchor":     {func(g *block.Guarantee) { g.Report.Context.Anchor[0]++ }, false, false},
+		"authorizer": {func(g *block.Guarantee) { g.Report.Authorizer[0]++ }, false, false},
+		"early":      {func(g *block.Guarantee) { g.Slot += 9 }, false, false},
+	} {
+		w := newWorld(t, nil)
+		g := w.guaranteed()
+		to := w.nodes[0]
+		if to.Status().Work.Guaranteed > 0 {
+			to = w.nodes[1]
+		}
+		delete(to.lies, jamnp.ReportDistribution)
+		tc.change(&g)
+		taken := w.request(to, jamnp.ReportDistribution, jamnp.Encode(&jamnp.GuaranteedReport{Guarantee: g}))
+		if blamed := to.net.blamed[w.builder.id] != nil; taken != tc.taken || blamed != tc.blamed {
+			t.Errorf("%s: taken: %v, blamed: %v", name, taken, blamed)
+		}
+	}
 }
