@@ -4,7 +4,7 @@
 // A [World] has the nodes of all validators. clock.go makes time pass, disk.go forgets what a crash loses, and net/simnet is the
 // network. faults.go plans what goes wrong and when it is over, byzantine.go makes a validator lie, and check.go looks at all
 // that honest nodes do: no two of them may finalize what contradicts, none may say two things, and all must get on as soon
-// as faults are over. shared.go lets nodes share the work of executing blocks, which gives the same for all of them.
+// as faults are over; locks.go notices votes that GRANDPA's safety rests on before they do harm. shared.go lets nodes share the work of executing blocks, which gives the same for all of them.
 //
 // full.go has as many validators as the protocol, with nodes of fewer parts.
 package sim
