@@ -46,17 +46,18 @@ func Generate(r *Recipe) (*Spec, error) {
 		return nil, fmt.Errorf("%w: %d, want %d", ErrValidators, len(r.Validators), r.Params.Validators)
 	}
 	bootstrap, authorizer := devchain.Bootstrap(r.Bootstrap, r.Authorizer)
+	more := examples(r)
+	for i := range more {
+		bootstrap.Balance -= more[i].Balance // it has all that there can be
+	}
 	g := &devchain.Genesis{
 		Params:        r.Params,
 		Validators:    r.Validators,
 		Seed:          r.seed(),
-		Services:      []devchain.Account{bootstrap},
+		Services:      append([]devchain.Account{bootstrap}, more...),
 		Privileges:    state.Privileges{Assigners: make([]protocol.ServiceID, r.Params.Cores)},
 		Authorizers:   []protocol.Hash{authorizer},
 		MarkedEntropy: 1,
-	}
-	if r.Examples {
-		g.Services = append(g.Services, examples()...)
 	}
 	setup, err := verifying(r.SRS)
 	if err != nil {
@@ -82,7 +83,10 @@ func Generate(r *Recipe) (*Spec, error) {
 const exampleBalance = 1 << 50
 
 // examples are the services beside service 0.
-func examples() []devchain.Account {
+func examples(r *Recipe) []devchain.Account {
+	if !r.Examples {
+		return nil
+	}
 	return []devchain.Account{
 		{ID: services.TokenID, Code: services.Token(), Balance: exampleBalance},
 		{ID: services.RelayID, Code: services.Relay(), Balance: exampleBalance},

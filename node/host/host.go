@@ -59,6 +59,7 @@ type Options struct {
 	Listen, External netip.AddrPort       // see quic.Options
 	Bootnodes        []chainspec.Bootnode // besides those of Spec
 	BuilderSlots     int                  // see quic.Options
+	AsBuilder        bool                 // see quic.Options
 
 	// Warp begins an empty store with the state of a block that is final already, in place of executing all blocks before it.
 	Warp         bool
@@ -172,7 +173,7 @@ func (h *Host) make(o *Options) (*node.Node, error) {
 			var err error
 			h.network, err = quic.New(quic.Options{
 				Key: key.TLS(), Genesis: o.Spec.HeaderHash(), Handler: handler, Loop: h.loop, Log: o.Log, Listen: o.Listen, Conn: o.Conn,
-				External: o.External, BuilderSlots: o.BuilderSlots, Patience: o.Slots.Scale(patience), Redial: redial(o),
+				External: o.External, BuilderSlots: o.BuilderSlots, AsBuilder: o.AsBuilder, Eager: o.AsBuilder, Patience: o.Slots.Scale(patience), Redial: redial(o),
 			})
 			if err != nil {
 				return nil, err

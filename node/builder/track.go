@@ -1,0 +1,229 @@
+package builder
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"damson/crypto/blake2b"
+	"damson/internal/block"
+	"damson/internal/protocol"
+	"damson/net/jamnp"
+	"damson/node/chain"
+	"damson/state"
+)
+
+// Stage is how far a package has come.
+type Stage uint8
+
+// The stages of a package. What happens inside of guarantors and auditors is not seen from outside: that a package was refined is
+// known when its guarantee stands in a block, and that it was audited when its block is one to vote for.
+const (
+	Submitted Stage = iota
+	Authorized
+	Refined
+	Guaranteed
+	Available
+	Accumulated
+	Audited
+	Final
+	Stages // how many there are
+)
+
+func (s Stage) String() string {
+	return [...]string{
+		"submitted", "authorized", "refined", "guaranteed", "available", "accumulated", "audited", "finalized", "",
+	}[s]
+}
+
+// Track is how a package fares.
+type Track struct {
+	Hash      protocol.Hash
+	Core      protocol.Core
+	Package   *block.WorkPackage // nil if it was not submitted here
+	Guarantor jamnp.PeerID       // who took it
+	Report    *block.Report      // once there is one
+	Err       error              // why it is given up
+
+	At    [Stages]time.Time     // when each stage was seen; zero: not yet
+	Slots [Stages]protocol.Slot // in which slot, or in the block of which slot
+
+	accumulated protocol.Hash // in which block
+}
+
+// Has says whether a stage was reached.
+func (t *Track) Has(s Stage) bool { return !t.At[s].IsZero() }
+
+// Last gives the last stage that was reached; false if none was.
+func (t *Track) Last() (Stage, bool) {
+	for s := Stages; s > 0; s-- {
+		if t.Has(s - 1) {
+			return s - 1, true
+		}
+	}
+	return 0, false
+}
+
+// Done says whether there is nothing more to come.
+func (t *Track) Done() bool { return t.Has(Final) || t.Err != nil && !t.Has(Guaranteed) }
+
+func (t *Track) reach(s Stage, at time.Time, slot protocol.Slot) {
+	if !t.Has(s) {
+		t.At[s], t.Slots[s] = at, slot
+	}
+}
+
+// forget takes back what was seen in a block that is not in the best chain any more.
+func (t *Track) forget(from Stage) {
+	for s := from; s < Stages; s++ {
+		t.At[s], t.Slots[s] = time.Time{}, 0
+	}
+	t.accumulated = protocol.Hash{}
+}
+
+// Watch follows a package from now on.
+func (b *Builder) Watch(hash protocol.Hash) *Track {
+	t := b.tracks[hash]
+	if t == nil {
+		t = &Track{Hash: hash}
+		b.tracks[hash] = t
+	}
+	return t
+}
+
+// Forget follows a package no more.
+func (b *Builder) Forget(t *Track) { delete(b.tracks, t.Hash) }
+
+// follow looks at blocks as they become the best, are to be voted for, and are final.
+func (b *Builder) follow() {
+	b.seen = b.Node.Chain.Best().Hash
+	b.Node.Chain.Watch(chain.Events{
+		Best:      func(before, now *chain.Block) { b.best(now) },
+		Candidate: func(c *chain.Block) { b.mark(Audited, c) },
+		Finalized: func(f *chain.Block) {
+			b.mark(Audited, f)
+			b.mark(Final, f)
+		},
+	})
+}
+
+// best looks at the blocks that are new in the best chain, the oldest first.
+func (b *Builder) best(now *chain.Block) {
+	c := b.Node.Chain
+	if last := c.Block(b.seen); last == nil || !c.IsAncestor(last, now) {
+		b.reorganized(now)
+	}
+	var fresh []*chain.Block
+	for x := now; x != nil && x.Hash != b.seen; x = c.Parent(x) {
+		fresh = append(fresh, x)
+	}
+	b.seen = now.Hash
+	slices.Reverse(fresh)
+	for _, x := range fresh {
+		if err := b.look(x); err != nil {
+			b.Node.Log.Error("the reports of a block are not known", "slot", x.Slot, "error", err)
+		}
+	}
+}
+
+// reorganized forgets what was seen in blocks that are not in the best chain: it will be seen again if it is there.
+func (b *Builder) reorganized(now *chain.Block) {
+	c := b.Node.Chain
+	last := c.Block(b.seen)
+	from := c.Finalized()
+	if last != nil {
+		if common := c.CommonAncestor(last, now); common != nil {
+			from = common
+		}
+	}
+	b.seen = from.Hash
+	for _, t := range b.tracks {
+		switch {
+		case t.Has(Final):
+		case t.Has(Guaranteed) && t.Slots[Guaranteed] > from.Slot:
+			t.forget(Refined)
+		case t.Has(Available) && t.Slots[Available] > from.Slot:
+			t.forget(Available)
+		case t.Has(Accumulated) && t.Slots[Accumulated] > from.Slot:
+			t.forget(Accumulated)
+		}
+	}
+}
+
+// look looks for packages in the state after a block.
+func (b *Builder) look(x *chain.Block) error {
+	reports, err := x.State.Reports()
+	if err != nil {
+		return err
+	}
+	now := b.Node.Loop.Now()
+	for _, a := range reports {
+		if a == nil || a.Slot != x.Slot {
+			continue
+		}
+		if t := b.tracks[a.Report.Package.Hash]; t != nil {
+			t.Report, t.Core, t.Err = &a.Report, a.Report.Core, nil
+			t.reach(Refined, now, x.Slot)
+			t.reach(Guaranteed, now, x.Slot)
+			b.changed(t)
+		}
+	}
+	ready, err := x.State.Ready()
+	if err != nil {
+		return err
+	}
+	done, err := x.State.Accumulated()
+	if err != nil {
+		return err
+	}
+	b.waiting(ready, now, x)
+	if len(done) == 0 {
+		return nil
+	}
+	for _, hash := range done[len(done)-1] {
+		if t := b.tracks[hash]; t != nil {
+			t.reach(Available, now, x.Slot)
+			t.reach(Accumulated, now, x.Slot)
+			t.accumulated = x.Hash
+			b.changed(t)
+		}
+	}
+	return nil
+}
+
+// waiting notes packages that are available and wait for others.
+func (b *Builder) waiting(ready state.Ready, now time.Time, x *chain.Block) {
+	for _, list := range ready {
+		for i := range list {
+			if t := b.tracks[list[i].Report.Package.Hash]; t != nil && !t.Has(Available) {
+				t.reach(Available, now, x.Slot)
+				b.changed(t)
+			}
+		}
+	}
+}
+
+// mark notes that a block, and all before it, has come to a stage.
+func (b *Builder) mark(s Stage, x *chain.Block) {
+	c := b.Node.Chain
+	now := b.Node.Loop.Now()
+	var list []*Track
+	for _, t := range b.tracks {
+		if !t.Has(Accumulated) || t.Has(s) || t.Slots[Accumulated] > x.Slot {
+			continue
+		}
+		if in := c.Block(t.accumulated); in == nil || c.IsAncestor(in, x) {
+			list = append(list, t)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Track) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+	for _, t := range list {
+		t.reach(s, now, x.Slot)
+		b.changed(t)
+	}
+}
+
+// reference is how a package refers to extrinsic data.
+func reference(data []byte) block.ExtrinsicRef {
+	return block.ExtrinsicRef{Hash: blake2b.Sum256(data), Length: uint32(len(data))}
+}
