@@ -14,6 +14,7 @@ import (
 	"damson/node/host"
 	"damson/node/metrics"
 	"damson/node/rpc"
+	"damson/node/testnet"
 
 	"github.com/spf13/cobra"
 )
@@ -28,6 +29,32 @@ type serveFlags struct {
 	cors, hosts []string
 	unsafe      bool
 	metrics     string
+}
+
+// registerPort has a network's flag for the first of its nodes' ports.
+func (f *serveFlags) registerPort(cmd *cobra.Command) {
+	f.host = "127.0.0.1"
+	cmd.Flags().Uint16Var(&f.port, "rpc-port", rpcPort,
+		"TCP `PORT` for requests to node 0 (JIP-2, docs/RPC.md); node 1 has the next, and so on; 0 means none")
+}
+
+// of gives the flags for a node of a network.
+func (f *serveFlags) of(validator int) *serveFlags {
+	one := *f
+	if f.port != 0 {
+		one.port += uint16(validator)
+	}
+	return &one
+}
+
+// attendant answers for a node of a network, unless its port is taken.
+type attendant struct{ *served }
+
+func (a attendant) Started(h *host.Host) error { return a.start(h, false) }
+func (a attendant) Close() error               { return a.close() }
+
+func (f *serveFlags) attend(validator int, o *host.Options) testnet.Attendant {
+	return attendant{f.of(validator).serve(o)}
 }
 
 func (f *serveFlags) register(cmd *cobra.Command) {
@@ -53,6 +80,9 @@ type served struct {
 // serve makes what answers for a node that is about to be started, and has it measured if that is wanted.
 func (f *serveFlags) serve(o *host.Options) *served {
 	s := &served{flags: f, log: o.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	if f.metrics == "" {
 		return s
 	}

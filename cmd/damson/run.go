@@ -132,7 +132,7 @@ func runNode(cmd *cobra.Command, f *runFlags) (err error) {
 		log.Warn("nobody can ask the node how it is", "error", socketErr)
 	}
 	log.Info("node started", "address", h.Address, "peer_name", nameOf(&o))
-	if err = answers.start(h, cmd.Flags().Changed("rpc-port")); err == nil {
+	if err = answers.start(h, cmd.Flags().Changed("rpc-port") && !f.withParent); err == nil {
 		err = watchDisk(ctx, h)
 	}
 	log.Info("ending in order")

@@ -30,6 +30,7 @@ type testnetFlags struct {
 	duration, slot              time.Duration
 	json, separate              bool
 	log                         logFlags
+	serve                       serveFlags
 	profiles                    profileFlags
 }
 
@@ -66,6 +67,7 @@ A --scenario shows how the network bears a fault:
 	flags.BoolVar(&f.json, "json", false, "print the summary as one JSON object, and nothing else")
 	flags.BoolVar(&f.separate, "separate-processes", false, "run each node in a process of its own")
 	flags.StringVar(&f.scenario, "scenario", "", "show a fault and its healing: partition, equivocation or restart")
+	f.serve.registerPort(cmd)
 	f.log.register(flags, "off")
 	f.profiles.register(flags)
 	return cmd
@@ -126,6 +128,7 @@ func runTestnet(cmd *cobra.Command, f *testnetFlags) (err error) {
 		return err
 	}
 	o.Log = func(validator int) *slog.Logger { return log.With("node", validator) }
+	o.Attend = f.serve.attend
 	if o.Dir = f.dir; f.dir == "" {
 		if o.Dir, err = os.MkdirTemp("", "damson-testnet-"); err != nil {
 			return err
@@ -213,6 +216,7 @@ func (s *spawner) start(_ context.Context, validator int, arguments ...string) (
 	}
 	arguments = append([]string{
 		"run", "--with-parent", "--engine", s.f.engine, "--cache", "32", "--log-level", level, "--log-format", s.f.log.format,
+		"--rpc-port", strconv.Itoa(int(s.f.serve.of(validator).port)),
 	}, arguments...)
 	c := &child{Cmd: exec.Command(program, arguments...), ended: make(chan error, 1)} //nolint:gosec // this program
 	in, err := c.StdinPipe()

@@ -11,8 +11,17 @@ import (
 	"damson/node/host"
 )
 
+// Attendant is what goes with a node in this process, as a server that answers for it.
+type Attendant interface {
+	Started(h *host.Host) error
+	Close() error // before the node ends
+}
+
 // local is a node in this process.
-type local struct{ host *host.Host }
+type local struct {
+	host      *host.Host
+	attendant Attendant // may be nil
+}
 
 var errStopped = errors.New("testnet: the node has stopped")
 
@@ -23,10 +32,16 @@ func (l local) Report(since uint64) (*host.Report, error) {
 	return nil, errStopped
 }
 
-func (l local) Stop() error { return l.host.Stop() }
+func (l local) Stop() error {
+	var err error
+	if l.attendant != nil {
+		err = l.attendant.Close()
+	}
+	return errors.Join(err, l.host.Stop())
+}
 
 // Kill ends the node in order: a goroutine cannot be killed.
-func (l local) Kill() error { return l.host.Stop() }
+func (l local) Kill() error { return l.Stop() }
 
 func (n *Net) startLocal(ctx context.Context, i int) (member, error) {
 	o := host.Options{
@@ -44,11 +59,21 @@ func (n *Net) startLocal(ctx context.Context, i int) (member, error) {
 	if n.Log != nil {
 		o.Log = n.Log(i)
 	}
+	var attendant Attendant
+	if n.Attend != nil {
+		attendant = n.Attend(i, &o)
+	}
 	h, err := host.Start(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return local{h}, nil
+	l := local{h, attendant}
+	if attendant != nil {
+		if err := attendant.Started(h); err != nil {
+			return nil, errors.Join(err, l.Stop())
+		}
+	}
+	return l, nil
 }
 
 // cut says who can hear whom.

@@ -34,7 +34,8 @@ type Options struct {
 	Slot   time.Duration // how long one lasts
 	Dir    string        // for keys, specification and chains
 	Engine pvm.Engine
-	Log    func(validator int) *slog.Logger // optional; of nodes in this process
+	Log    func(validator int) *slog.Logger               // optional; of nodes in this process
+	Attend func(validator int, o *host.Options) Attendant // optional; likewise, before each start
 
 	// Command starts `damson run` in a process of its own, with arguments; nil means that all nodes are in this process.
 	Command  func(ctx context.Context, validator int, arguments ...string) (Process, error)
