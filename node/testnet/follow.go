@@ -106,6 +106,7 @@ func (n *Net) Run(ctx context.Context, count int, show func(*View)) (*Summary, e
 			show(v)
 		}
 	}
+	work := n.finishWork(ctx)
 	end := n.First + protocol.Slot(done)
 	// Also when the run was ended early: its last blocks are to be final.
 	for i := 0; i < 4*n.Settling && done > 0 && !n.settled(end); i++ {
@@ -113,6 +114,7 @@ func (n *Net) Run(ctx context.Context, count int, show func(*View)) (*Summary, e
 		n.look()
 	}
 	s := n.summarize(done, lags)
+	s.Summary = work
 	n.judge(s)
 	return s, nil
 }

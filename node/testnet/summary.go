@@ -5,6 +5,7 @@ import (
 
 	"damson/internal/protocol"
 	"damson/node/host"
+	"damson/node/load"
 )
 
 // Summary is what became of a run.
@@ -31,6 +32,8 @@ type Summary struct {
 	Protocol       bool    `json:"protocol_time"`
 	Scenario       string  `json:"scenario,omitempty"`
 	Healed         *bool   `json:"healed,omitempty"` // whether a scenario ended as it should
+
+	*load.Summary // what became of the packages; nil: there were none
 }
 
 // summarize tells what became of a run of so many slots, with the lags of finality that were seen at their ends.

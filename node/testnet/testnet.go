@@ -40,7 +40,8 @@ type Options struct {
 	// Command starts `damson run` in a process of its own, with arguments; nil means that all nodes are in this process.
 	Command  func(ctx context.Context, validator int, arguments ...string) (Process, error)
 	Scenario Scenario
-	Settling int // slots at the end that are not those of the run, at most; 0 means 8
+	Settling int   // slots at the end that are not those of the run, at most; 0 means 8
+	Work     *Work // packages for the cores; nil means none
 }
 
 // member is a node of the network.
@@ -84,7 +85,7 @@ func New(o Options) (*Net, error) {
 	if n.Settling == 0 {
 		n.Settling = 8
 	}
-	recipe := chainspec.Recipe{ID: "testnet", Params: o.Params, SRS: srsfile.DevInsecure}
+	recipe := chainspec.Recipe{ID: "testnet", Params: o.Params, SRS: srsfile.DevInsecure, Examples: true}
 	for i := range count {
 		n.records = append(n.records, newRecord())
 		v := keys.Trivial(uint32(i)).Derive()
@@ -154,6 +155,9 @@ func (n *Net) Start(ctx context.Context) error {
 			return errors.Join(err, n.Stop())
 		}
 	}
+	if err := errors.Join(n.writeTiming(), n.startWork(ctx)); err != nil {
+		return errors.Join(err, n.Stop())
+	}
 	return nil
 }
 
@@ -192,6 +196,7 @@ func (n *Net) KillNode(i int) error {
 // Stop ends all nodes in order.
 func (n *Net) Stop() error {
 	errs := make([]error, len(n.members))
+	work := n.stopWork()
 	var all sync.WaitGroup
 	for i, m := range n.members {
 		if m != nil {
@@ -199,7 +204,7 @@ func (n *Net) Stop() error {
 		}
 	}
 	all.Wait()
-	return errors.Join(append(errs, n.closeSockets())...)
+	return errors.Join(append(errs, work, n.closeSockets())...)
 }
 
 // closeSockets closes those that no node has been given.
