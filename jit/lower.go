@@ -114,7 +114,7 @@ func (l *lowerer) body() {
 		}
 		l.a.Reserve((mostAtOnce + 1) * maxLowered) // with the extensions at the end
 		if cap(l.sites)-len(l.sites) < 2*mostAtOnce {
-			l.sites = slices.Grow(l.sites, 2*mostAtOnce)
+			l.sites = slices.Grow(l.sites, max(2*mostAtOnce, len(l.sites))) // not by a quarter at a time
 		}
 		insts, how, i := l.insts, l.how, l.i
 		next := how[insts[i].Op]
