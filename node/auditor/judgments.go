@@ -245,7 +245,10 @@ func (a *Auditor) take(r *report, from protocol.Ed25519Key, m *jamnp.Judgment) {
 			a.Events.Against(r.hash, key)
 		}
 		a.forward(r, from, m)
-		a.ask(r, from, m.Epoch)
+		if _, duty := indexOf(set, a.self); duty && r.charge == nil {
+			r.charge = &m.Epoch
+		}
+		a.ask(r, from)
 		a.escalate(r)
 	}
 	if r.disputed {
@@ -279,8 +282,8 @@ func (a *Auditor) forward(r *report, from protocol.Ed25519Key, m *jamnp.Judgment
 }
 
 // ask asks for a report that somebody calls invalid and that we do not know: CE 136.
-func (a *Auditor) ask(r *report, from protocol.Ed25519Key, epoch uint32) {
-	if _, duty := indexOf(a.setOf(epoch), a.self); !duty || r.report != nil || r.asked || from == a.self {
+func (a *Auditor) ask(r *report, from protocol.Ed25519Key) {
+	if r.charge == nil || r.report != nil || r.asked || from == a.self {
 		return
 	}
 	r.asked = true
@@ -319,7 +322,7 @@ func (a *Auditor) escalate(r *report) {
 	if at := slices.Index(a.queue, r); at > 0 {
 		a.queue = slices.Insert(slices.Delete(a.queue, at, at+1), 0, r)
 	}
-	if _, ok := a.duty(r); ok {
+	if r.charge != nil {
 		a.work(r)
 	}
 }

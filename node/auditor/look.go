@@ -241,6 +241,9 @@ func (a *Auditor) begin(x *audit, list []available, first *protocol.VRFSignature
 		r := a.reportOf(list[i].hash)
 		a.settle(r)
 		r.seen = max(r.seen, x.block.Slot)
+		if r.charge == nil && x.self >= 0 {
+			r.charge = &x.epoch
+		}
 		if r.report == nil {
 			r.report, r.prior = list[i].report, x.prior
 		}

@@ -1,6 +1,7 @@
 package auditor_test
 
 import (
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
@@ -190,20 +191,21 @@ func (w *network) stored(key string) bool {
 // TestWholeNodes has good work done and audited, and its blocks made final.
 func TestWholeNodes(t *testing.T) {
 	w := newNetwork(t, func(int) node.Mistakes { return node.Mistakes{} })
-	for i, key := range []string{"a", "b", "c"} {
-		w.submit(key, func(v protocol.Validator, _ []protocol.Validator) bool { return int(v)%3 == i })
-		w.run(2)
+	const packages = 15 // over more than an epoch
+	for i := range packages {
+		w.submit(fmt.Sprint(i), func(v protocol.Validator, _ []protocol.Validator) bool { return int(v)%3 == i%3 })
+		w.run(1)
 	}
 	w.run(5)
-	for _, key := range []string{"a", "b", "c"} {
-		if !w.stored(key) {
-			t.Errorf("%s is not done", key)
+	for i := range packages {
+		if !w.stored(fmt.Sprint(i)) {
+			t.Errorf("%d is not done", i)
 		}
 	}
 	for i, n := range w.nodes {
 		s := n.Status()
 		c := s.Work.Audits
-		if s.Finalized.Slot+4 < s.Best.Slot || c.Valid != 3 || c.Invalid+c.Against+c.NoShows+c.Refused+c.Condemned != 0 {
+		if s.Finalized.Slot+4 < s.Best.Slot || c.Valid != packages || c.Invalid+c.Against+c.NoShows+c.Refused+c.Condemned != 0 {
 			t.Errorf("node %d: best %d, final %d, %+v", i, s.Best.Slot, s.Finalized.Slot, c)
 		}
 	}
@@ -215,11 +217,18 @@ func TestWholeNodes(t *testing.T) {
 // TestWrongGuarantors has guarantors of one core guarantee what was not the result of work. GP §17, from the guarantee to the
 // verdict.
 func TestWrongGuarantors(t *testing.T) {
+	for _, wait := range []int{0, 6, 7, 8, 9, 10} { // so that what follows is in one epoch, or not
+		t.Run(fmt.Sprint(wait), func(t *testing.T) { wrongGuarantors(t, wait) })
+	}
+}
+
+func wrongGuarantors(t *testing.T, wait int) {
 	wrong := func(v protocol.Validator) bool { return v < 3 }
 	w := newNetwork(t, func(i int) (m node.Mistakes) {
 		m.Guarantor.WrongResult = wrong(protocol.Validator(i))
 		return m
 	})
+	w.run(wait)
 	group := w.submit("bad", func(v protocol.Validator, group []protocol.Validator) bool {
 		n := 0
 		for _, other := range group {

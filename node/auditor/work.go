@@ -30,9 +30,10 @@ type report struct {
 
 	working  bool // queued, or being worked at, or judged
 	tries    int
-	asked    bool // for the report, because it is not known
-	disputed bool // there are negative judgments
-	accused  bool // the pool knows who guaranteed it
+	charge   *uint32 // the epoch as one of whose validators we are to audit it, if that is called for; nil: we are not
+	asked    bool    // for the report, because it is not known
+	disputed bool    // there are negative judgments
+	accused  bool    // the pool knows who guaranteed it
 }
 
 // reportOf gives what is known of a report.
@@ -166,11 +167,11 @@ func (a *Auditor) judge(r *report, valid bool) {
 	if _, ok := a.own[r.hash]; ok {
 		return
 	}
-	epoch, ok := a.duty(r)
-	if !ok {
-		a.log.Warn("we are no auditor of a report", "report", r.hash)
+	if r.charge == nil {
+		a.log.Error("we are no auditor of a report", "report", r.hash)
 		return
 	}
+	epoch := *r.charge
 	own := ownJudgment{valid, epoch}
 	a.own[r.hash] = own
 	a.Loop.Go(noteQueue, func() func() {
@@ -200,26 +201,9 @@ func (a *Auditor) judge(r *report, valid bool) {
 	})
 }
 
-// duty gives the epoch as one of whose validators we judge a report: of a block in which it became available, or else the
-// latest epoch that we are a validator of.
-func (a *Auditor) duty(r *report) (uint32, bool) {
-	for _, x := range a.order {
-		if x.self >= 0 && x.itemOf(r.hash) != nil {
-			return x.epoch, true
-		}
-	}
-	best, ok := uint32(0), false
-	for epoch, set := range a.sets {
-		if _, in := indexOf(set, a.self); in && (!ok || epoch > best) {
-			best, ok = epoch, true
-		}
-	}
-	return best, ok
-}
-
 // judgmentOf is our word as it is sent.
 func (a *Auditor) judgmentOf(r *report, own ownJudgment) *jamnp.Judgment {
-	v, ok := indexOf(a.sets[own.epoch], a.self)
+	v, ok := indexOf(a.setOf(own.epoch), a.self)
 	if !ok {
 		return nil
 	}
@@ -268,7 +252,7 @@ func (a *Auditor) listeners(r *report, own ownJudgment) []protocol.Ed25519Key {
 			}
 		}
 	}
-	add(a.sets[own.epoch])
+	add(a.setOf(own.epoch))
 	for _, x := range a.order {
 		if x.itemOf(r.hash) != nil {
 			add(x.set)

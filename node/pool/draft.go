@@ -129,9 +129,11 @@ func (c *Candidates) selectDisputes(x *block.Extrinsic) (*disputes.Result, error
 			Slot: before.Slot, Active: before.Active, Previous: before.Previous, Disputes: &x.Disputes,
 		}, new(claim.Set))
 	}
+	court := &court{params: c.params, disputes: prior, active: before.Active, previous: before.Previous}
+	court.epoch, _ = c.params.Epoch(before.Slot)
 	var sayable []block.Disputes
 	for i := range c.disputes {
-		if d, ok := c.disputes[i].say(c.params, prior); ok {
+		if d, ok := c.disputes[i].say(court); ok {
 			sayable = append(sayable, d)
 		}
 	}

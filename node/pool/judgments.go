@@ -21,14 +21,13 @@ type Judgment struct {
 	Signature protocol.Ed25519Signature
 }
 
-// judged has the judgments on one report by the validators of one epoch. Who judges both ways is counted by his first word, and
-// can be blamed for the other.
+// judged has the judgments on one report, by key: what is signed does not say in which epoch, so that it is for a verdict to
+// find those of one set. Who judges both ways is counted by his first word, and can be blamed for the other.
 type judged struct {
-	report      protocol.Hash
-	epoch       uint32
-	byValidator map[protocol.Validator]*Judgment
-	contrary    map[protocol.Validator]*Judgment
-	keys        map[protocol.Validator]protocol.Ed25519Key
+	report   protocol.Hash
+	epoch    uint32 // of the latest judgment
+	byKey    map[protocol.Ed25519Key]*Judgment
+	contrary map[protocol.Ed25519Key]*Judgment
 }
 
 // culprit guaranteed a report that may turn out bad.
@@ -130,25 +129,24 @@ func judgmentMessage(valid bool, report protocol.Hash) []byte {
 
 func (p *Pool) keepJudgment(j *Judgment, key protocol.Ed25519Key) error {
 	kept := p.judgments.byReport[j.Report]
-	switch {
-	case kept == nil && len(p.judgments.byReport) >= maxJudged:
-		return ErrFull
-	case kept == nil || kept.epoch < j.Epoch: // those of a newer epoch can still be brought when the others cannot
+	if kept == nil {
+		if len(p.judgments.byReport) >= maxJudged {
+			return ErrFull
+		}
 		kept = &judged{
-			j.Report, j.Epoch, make(map[protocol.Validator]*Judgment), make(map[protocol.Validator]*Judgment),
-			make(map[protocol.Validator]protocol.Ed25519Key),
+			j.Report, j.Epoch, make(map[protocol.Ed25519Key]*Judgment), make(map[protocol.Ed25519Key]*Judgment),
 		}
 		p.judgments.byReport[j.Report] = kept
-	case kept.epoch > j.Epoch:
-		return ErrStale
-	case kept.byValidator[j.Validator] != nil:
-		if kept.byValidator[j.Validator].Valid == j.Valid || kept.contrary[j.Validator] != nil {
-			return ErrKnown
-		}
-		kept.contrary[j.Validator] = j
-		return nil
 	}
-	kept.byValidator[j.Validator], kept.keys[j.Validator] = j, key
+	kept.epoch = max(kept.epoch, j.Epoch)
+	switch first := kept.byKey[key]; {
+	case first == nil:
+		kept.byKey[key] = j
+	case first.Valid == j.Valid || kept.contrary[key] != nil:
+		return ErrKnown
+	default:
+		kept.contrary[key] = j
+	}
 	return nil
 }
 
@@ -175,8 +173,7 @@ func (p *Pool) AddCulprit(c *block.Culprit, done func(error)) {
 // dispute is what there is to say of a report. It does not change.
 type dispute struct {
 	report    protocol.Hash
-	epoch     uint32
-	good, bad []voice // by validator
+	good, bad []voice
 	twice     []voice // of those who have said the contrary, too
 	culprits  []block.Culprit
 }
@@ -192,19 +189,16 @@ func (x *judgments) list() []dispute {
 	list := make([]dispute, 0, len(x.byReport))
 	at := make(map[protocol.Hash]int, len(x.byReport))
 	for report, j := range x.byReport {
-		d := dispute{report: report, epoch: j.epoch}
-		for v, judgment := range j.byValidator {
+		d := dispute{report: report}
+		for key, judgment := range j.byKey {
 			if judgment.Valid {
-				d.good = append(d.good, voice{judgment, j.keys[v]})
+				d.good = append(d.good, voice{judgment, key})
 			} else {
-				d.bad = append(d.bad, voice{judgment, j.keys[v]})
+				d.bad = append(d.bad, voice{judgment, key})
 			}
 		}
-		for v, judgment := range j.contrary {
-			d.twice = append(d.twice, voice{judgment, j.keys[v]})
-		}
-		for _, side := range [...][]voice{d.good, d.bad, d.twice} {
-			slices.SortFunc(side, func(a, b voice) int { return cmp.Compare(a.Validator, b.Validator) })
+		for key, judgment := range j.contrary {
+			d.twice = append(d.twice, voice{judgment, key})
 		}
 		list = append(list, d)
 	}
@@ -220,43 +214,80 @@ func (x *judgments) list() []dispute {
 	return list
 }
 
-// say gives what a block on a state can say of the report: a verdict if there are judgments enough, and those who were wrong by
-// it; or if there was one before, those alone, whom it did not name. It is false if there is nothing. GP eq:verdicts.
-func (x *dispute) say(p *protocol.Params, prior *state.Disputes) (d block.Disputes, ok bool) {
-	all, third := p.SuperMajority(), p.WonkyVotes()
-	var votes []voice
-	wrong, bad := x.twice, false
-	switch {
-	case has(prior.Wonky, x.report):
-		return d, false
-	case has(prior.Good, x.report):
-		wrong = slices.Concat(wrong, x.bad)
-	case has(prior.Bad, x.report):
-		bad, wrong = true, slices.Concat(wrong, x.good)
-	case len(x.good) >= all:
-		votes, wrong = x.good[:all], slices.Concat(wrong, x.bad)
-	case len(x.bad) >= all:
-		bad, votes, wrong = true, x.bad[:all], slices.Concat(wrong, x.good)
-	case len(x.good) >= third && len(x.bad) >= all-third:
-		votes, wrong = slices.Concat(x.good[:third], x.bad[:all-third]), nil // nobody is wrong then
-	default:
-		return d, false
-	}
-	if votes != nil {
-		v := block.Verdict{Report: x.report, Epoch: x.epoch}
-		for _, vote := range votes {
-			v.Votes = append(v.Votes, block.Judgment{Valid: vote.Valid, Validator: vote.Validator, Signature: vote.Signature})
+// court is who may judge in a block, and what was judged before it.
+type court struct {
+	params   *protocol.Params
+	disputes *state.Disputes // ψ
+	epoch    uint32          // of the prior state
+	active   state.Validators
+	previous state.Validators
+}
+
+// may says whether a key can be named as an offender. GP §10.2.
+func (c *court) may(key protocol.Ed25519Key) bool {
+	is := func(k state.ValidatorKeys) bool { return k.Ed25519 == key }
+	return !has(c.disputes.Offenders, key) && (slices.ContainsFunc(c.active, is) || slices.ContainsFunc(c.previous, is))
+}
+
+// of gives the judgments by validators of a set, in their order.
+func of(set state.Validators, voices []voice) []block.Judgment {
+	var list []block.Judgment
+	for _, v := range voices {
+		if at := slices.IndexFunc(set, func(k state.ValidatorKeys) bool { return k.Ed25519 == v.key }); at >= 0 {
+			list = append(list, block.Judgment{Valid: v.Valid, Validator: protocol.Validator(at), Signature: v.Signature})
 		}
-		slices.SortFunc(v.Votes, func(a, b block.Judgment) int { return cmp.Compare(a.Validator, b.Validator) })
-		d.Verdicts = []block.Verdict{v}
 	}
-	for _, vote := range wrong {
-		if vote.Valid == bad && !has(prior.Offenders, vote.key) {
-			d.Faults = append(d.Faults, block.Fault{Report: x.report, Valid: vote.Valid, Key: vote.key, Signature: vote.Signature})
+	slices.SortFunc(list, func(a, b block.Judgment) int { return cmp.Compare(a.Validator, b.Validator) })
+	return list
+}
+
+// verdict makes a verdict of the judgments of one set, if there are enough. GP eq:verdicts.
+func (x *dispute) verdict(p *protocol.Params, set state.Validators) []block.Judgment {
+	good, bad := of(set, x.good), of(set, x.bad)
+	switch all, third := p.SuperMajority(), p.WonkyVotes(); {
+	case len(good) >= all:
+		return good[:all]
+	case len(bad) >= all:
+		return bad[:all]
+	case len(good) >= third && len(bad) >= all-third:
+		votes := slices.Concat(good[:third], bad[:all-third])
+		slices.SortFunc(votes, func(a, b block.Judgment) int { return cmp.Compare(a.Validator, b.Validator) })
+		return votes
+	}
+	return nil
+}
+
+// say gives what a block can say of the report: a verdict if there are judgments enough, and those who were wrong by it; or if
+// there was one before, those alone, whom it did not name. It is false if there is nothing.
+func (x *dispute) say(c *court) (d block.Disputes, ok bool) {
+	good, bad := has(c.disputes.Good, x.report), has(c.disputes.Bad, x.report)
+	if !good && !bad && !has(c.disputes.Wonky, x.report) {
+		v := block.Verdict{Report: x.report, Epoch: c.epoch, Votes: x.verdict(c.params, c.active)}
+		if v.Votes == nil && c.epoch > 0 {
+			v.Epoch, v.Votes = c.epoch-1, x.verdict(c.params, c.previous)
+		}
+		if v.Votes == nil {
+			return d, false
+		}
+		d.Verdicts = []block.Verdict{v}
+		valid := 0
+		for i := range v.Votes {
+			if v.Votes[i].Valid {
+				valid++
+			}
+		}
+		good, bad = valid == len(v.Votes), valid == 0
+	}
+	if !good && !bad {
+		return d, len(d.Verdicts) > 0 // nobody is wrong then
+	}
+	for _, v := range slices.Concat(x.good, x.bad, x.twice) {
+		if v.Valid == bad && c.may(v.key) {
+			d.Faults = append(d.Faults, block.Fault{Report: x.report, Valid: v.Valid, Key: v.key, Signature: v.Signature})
 		}
 	}
 	for i := range x.culprits {
-		if bad && !has(prior.Offenders, x.culprits[i].Key) {
+		if bad && c.may(x.culprits[i].Key) {
 			d.Culprits = append(d.Culprits, x.culprits[i])
 		}
 	}

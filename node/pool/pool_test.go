@@ -123,25 +123,35 @@ func TestVerdicts(t *testing.T) {
 		{1, 4, 0, 0, 0},
 		{0, 0, 0, 0, 0},
 	} {
-		j := &judged{byValidator: map[protocol.Validator]*Judgment{}, keys: map[protocol.Validator]protocol.Ed25519Key{}}
-		for i := range protocol.Validator(tc.good + tc.bad) {
-			j.byValidator[i] = &Judgment{Valid: int(i) < tc.good, Validator: i}
-		}
-		x := judgments{byReport: map[protocol.Hash]*judged{{}: j}}
-		d, ok := x.list()[0].say(p, &state.Disputes{})
-		if ok != (tc.votes > 0) {
-			t.Errorf("%+v: verdict: %v", tc, ok)
-		}
-		yes := 0
-		for i := range d.Verdicts {
-			for _, vote := range d.Verdicts[i].Votes {
-				if vote.Valid {
-					yes++
+		for epoch := range uint32(2) { // which is not that of the judgments: they do not say it
+			j := &judged{byKey: map[protocol.Ed25519Key]*Judgment{}}
+			set := w.builder.Validators()
+			for i := range protocol.Validator(tc.good + tc.bad) {
+				j.byKey[set[i].Ed25519] = &Judgment{Valid: int(i) < tc.good, Validator: i, Epoch: uint32(i)}
+			}
+			court := &court{params: p, disputes: &state.Disputes{}, epoch: 3, previous: set}
+			if epoch == 1 {
+				court.active, court.previous = set, nil
+			}
+			x := judgments{byReport: map[protocol.Hash]*judged{{}: j}}
+			d, ok := x.list()[0].say(court)
+			if ok && d.Verdicts[0].Epoch != 2+epoch {
+				t.Errorf("%+v: verdict of epoch %d", tc, d.Verdicts[0].Epoch)
+			}
+			if ok != (tc.votes > 0) {
+				t.Errorf("%+v: verdict: %v", tc, ok)
+			}
+			yes := 0
+			for i := range d.Verdicts {
+				for _, vote := range d.Verdicts[i].Votes {
+					if vote.Valid {
+						yes++
+					}
 				}
 			}
-		}
-		if ok && (len(d.Verdicts[0].Votes) != tc.votes || yes != tc.yes || len(d.Faults) != tc.faults) {
-			t.Errorf("%+v: %+v", tc, d)
+			if ok && (len(d.Verdicts[0].Votes) != tc.votes || yes != tc.yes || len(d.Faults) != tc.faults) {
+				t.Errorf("%+v: %+v", tc, d)
+			}
 		}
 	}
 }

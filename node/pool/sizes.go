@@ -23,7 +23,7 @@ func (p *Pool) Sizes() Sizes {
 		s.Guarantees += len(list)
 	}
 	for _, j := range p.judgments.byReport {
-		s.Judgments += len(j.byValidator)
+		s.Judgments += len(j.byKey)
 	}
 	return s
 }
