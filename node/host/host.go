@@ -28,6 +28,7 @@ import (
 	"damson/node/importer"
 	"damson/node/keys"
 	"damson/node/loop"
+	"damson/node/telemetry"
 	"damson/state/claim"
 	"damson/state/store"
 
@@ -67,6 +68,9 @@ type Options struct {
 
 	Observe func(importer.Stage, time.Duration) // see importer.Options; optional
 
+	// Telemetry says where to tell what the node does, and what is told of the node besides what the host knows; optional.
+	Telemetry *telemetry.Options
+
 	Proving  sync.Locker // see author.Options; optional
 	Events   node.Events
 	Mistakes node.Mistakes
@@ -80,7 +84,8 @@ type Host struct {
 	node    *node.Node
 	network *quic.Network
 	store   *store.Store
-	shelf   *shelf.Shelf // nil without keys
+	shelf   *shelf.Shelf     // nil without keys
+	probe   *telemetry.Probe // nil: nobody is told
 	history history
 	ended   chan error // what Run of the loop gave
 }
@@ -114,6 +119,7 @@ func (h *Host) begin(ctx context.Context, o *Options) (err error) {
 	h.do(func() {
 		if h.node, err = h.make(o); err == nil {
 			h.history.follow(h.node)
+			h.tell()
 			err = h.node.Start()
 		}
 	})
@@ -165,7 +171,7 @@ func (h *Host) make(o *Options) (*node.Node, error) {
 		return nil, err
 	}
 	key := o.key()
-	return node.New(node.Options{
+	options := node.Options{
 		Params: o.Spec.Params, Genesis: genesis, State: o.Spec.Genesis(), Store: h.store, Importer: im, Loop: h.loop,
 		Slots: o.Slots, Log: o.Log, Self: key.Public(), Keys: o.Keys, Bootnodes: bootnodes(o), Setup: o.Setup,
 		Rand: random, Events: o.Events, Proving: o.Proving, Mistakes: o.Mistakes, Shelf: h.shelf,
@@ -173,7 +179,8 @@ func (h *Host) make(o *Options) (*node.Node, error) {
 			var err error
 			h.network, err = quic.New(quic.Options{
 				Key: key.TLS(), Genesis: o.Spec.HeaderHash(), Handler: handler, Loop: h.loop, Log: o.Log, Listen: o.Listen, Conn: o.Conn,
-				External: o.External, BuilderSlots: o.BuilderSlots, AsBuilder: o.AsBuilder, Eager: o.AsBuilder, Patience: o.Slots.Scale(patience), Redial: redial(o),
+				External: o.External, BuilderSlots: o.BuilderSlots, AsBuilder: o.AsBuilder, Eager: o.AsBuilder,
+				Patience: o.Slots.Scale(patience), Redial: redial(o), Watch: h.connections(),
 			})
 			if err != nil {
 				return nil, err
@@ -181,7 +188,10 @@ func (h *Host) make(o *Options) (*node.Node, error) {
 			h.Address = h.network.Address()
 			return h.network, nil
 		},
-	})
+	}
+	h.newProbe(o)
+	h.observe(&options)
+	return node.New(options)
 }
 
 // patience is how long the preferred initiator of a connection is waited for, at slots of six seconds. JAMNP-S, "Strategy".
@@ -277,6 +287,9 @@ func (h *Host) Stop() error {
 	h.ended <- ended
 	if h.network != nil {
 		h.network.Wait()
+	}
+	if h.probe != nil {
+		h.probe.Close()
 	}
 	if h.shelf != nil {
 		err = errors.Join(err, h.shelf.Close())

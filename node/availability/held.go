@@ -1,0 +1,4 @@
+package availability
+
+// Held gives of how many reports shards are held.
+func (k *Keeper) Held() int { return len(k.held) }
