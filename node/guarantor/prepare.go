@@ -23,7 +23,9 @@ type job struct {
 
 	roots    []block.SegmentRootEntry // 𝑙, when it is known
 	fetching bool
-	whole    bool // all imports are there
+	fetches  int           // times that imports were not to be had
+	asked    protocol.Slot // the last of these
+	whole    bool          // all imports are there
 	claimed  []block.SegmentRootEntry
 
 	out   *workreport.Output // when it is refined
@@ -138,7 +140,10 @@ func (j *job) prepare(x *past) {
 		j.roots = []block.SegmentRootEntry{}
 	}
 	if !j.whole && imports(j.data.Package) > 0 {
-		j.fetch()
+		if now := j.g.slot(); j.fetches == 0 || j.asked != now { // once a slot
+			j.asked = now
+			j.fetch()
+		}
 		return
 	}
 	j.whole = true
@@ -213,10 +218,10 @@ func (j *job) fetched(err error) {
 		j.whole = true
 		j.g.Stage(j.hash, Ready, nil)
 		j.g.next()
-	case invalid || j.tries >= maxTries:
+	case invalid || j.fetches >= maxTries:
 		j.g.drop(j, fmt.Errorf("imports: %w", err))
 	default:
-		j.tries++
+		j.fetches++
 		j.g.log.Debug("imports are not to be had yet", "package", j.hash, "error", err)
 	}
 }
