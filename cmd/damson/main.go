@@ -33,7 +33,7 @@ Try "damson testnet": it runs a network of validators on this machine.
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(runCommand(), testnetCommand(), dbCommand(), statusCommand(), importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
+	cmd.AddCommand(runCommand(), testnetCommand(), workCommand(), serviceCommand(), loadCommand(), dbCommand(), statusCommand(), importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
 		keysCommand(), specCommand(), versionCommand())
 	strict(cmd)
 	return cmd

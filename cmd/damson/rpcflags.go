@@ -87,7 +87,7 @@ func (f *serveFlags) serve(o *host.Options) *served {
 		return s
 	}
 	s.figures = metrics.New(metrics.Options{
-		Log: o.Log, Version: buildVersion(), Programs: programs(o.Engine),
+		Log: o.Log, Version: buildVersion(), Programs: compiled(o.Engine),
 		RPC: func() rpc.Statistics {
 			if s.server == nil {
 				return rpc.Statistics{}
@@ -99,8 +99,8 @@ func (f *serveFlags) serve(o *host.Options) *served {
 	return s
 }
 
-// programs tells what the recompiler has compiled; nil without one.
-func programs(e pvm.Engine) func() metrics.Programs {
+// compiled tells what the recompiler has compiled; nil without one.
+func compiled(e pvm.Engine) func() metrics.Programs {
 	counting, ok := e.(interface{ Stats() jit.Stats })
 	if !ok {
 		return nil

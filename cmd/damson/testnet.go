@@ -28,7 +28,7 @@ type testnetFlags struct {
 	spec, engine, dir, scenario string
 	validators, slots           int
 	duration, slot              time.Duration
-	json, separate              bool
+	json, separate, work        bool
 	log                         logFlags
 	serve                       serveFlags
 	profiles                    profileFlags
@@ -66,6 +66,7 @@ A --scenario shows how the network bears a fault:
 	flags.DurationVar(&f.slot, "slot-duration", loop.ProtocolSlot, "how long a slot lasts; all delays of the protocol follow it")
 	flags.BoolVar(&f.json, "json", false, "print the summary as one JSON object, and nothing else")
 	flags.BoolVar(&f.separate, "separate-processes", false, "run each node in a process of its own")
+	flags.BoolVar(&f.work, "with-work", false, "submit a package to every core in each slot, and check what becomes of them")
 	flags.StringVar(&f.scenario, "scenario", "", "show a fault and its healing: partition, equivocation or restart")
 	f.serve.registerPort(cmd)
 	f.log.register(flags, "off")
@@ -127,6 +128,9 @@ func runTestnet(cmd *cobra.Command, f *testnetFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if f.work {
+		o.Work = new(testnet.Work)
+	}
 	o.Log = func(validator int) *slog.Logger { return log.With("node", validator) }
 	o.Attend = f.serve.attend
 	if o.Dir = f.dir; f.dir == "" {
@@ -178,6 +182,10 @@ func (f *testnetFlags) follow(ctx context.Context, cmd *cobra.Command, o *testne
 		err = json.NewEncoder(out).Encode(s)
 	} else {
 		show.summary(s)
+		showLoad(out, s.Summary)
+	}
+	if err == nil && s.Summary != nil && !s.Balanced {
+		err = errors.New(s.Wrong)
 	}
 	if err == nil && (!s.Agree || s.Healed != nil && !*s.Healed) {
 		err = errors.New("the nodes do not agree, or did not recover")
