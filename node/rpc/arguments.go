@@ -44,14 +44,16 @@ type param struct {
 // arguments are those of a request, one for each parameter, of the types that decodeArgument gives.
 type arguments []any
 
-func (a arguments) hash(i int) protocol.Hash         { return a[i].(protocol.Hash) }
-func (a arguments) blob(i int) []byte                { return a[i].([]byte) }
-func (a arguments) blobs(i int) [][]byte             { return a[i].([][]byte) }
-func (a arguments) service(i int) protocol.ServiceID { return protocol.ServiceID(a[i].(uint64)) }
-func (a arguments) core(i int) protocol.Core         { return protocol.Core(a[i].(uint64)) }
-func (a arguments) u32(i int) uint32                 { return uint32(a[i].(uint64)) }
-func (a arguments) number(i int) uint64              { return a[i].(uint64) }
-func (a arguments) bool(i int) bool                  { return a[i].(bool) }
+func (a arguments) hash(i int) protocol.Hash { return a[i].(protocol.Hash) }
+func (a arguments) blob(i int) []byte        { return a[i].([]byte) }
+func (a arguments) blobs(i int) [][]byte     { return a[i].([][]byte) }
+func (a arguments) u32(i int) uint32         { return uint32(a[i].(uint64)) }
+func (a arguments) number(i int) uint64      { return a[i].(uint64) }
+
+// service is the first argument, as always.
+func (a arguments) service() protocol.ServiceID { return protocol.ServiceID(a.number(0)) }
+
+func (a arguments) bool(i int) bool { return a[i].(bool) }
 
 // decodeArguments reads the arguments for some parameters: by position in an array, or by name in an object.
 func decodeArguments(params []param, octets json.RawMessage) (arguments, *Error) {

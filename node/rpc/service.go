@@ -56,7 +56,7 @@ func readStatistics(sigma *state.State, _ arguments) (result, error) {
 
 // readService gives C(255, s). Of a service that is not there the state is known all the same, which an array with null says.
 func readService(sigma *state.State, args arguments) (result, error) {
-	value, ok := sigma.Get(state.AccountKey(args.service(0)))
+	value, ok := sigma.Get(state.AccountKey(args.service()))
 	if !ok {
 		return result{nil}, nil
 	}
@@ -64,11 +64,11 @@ func readService(sigma *state.State, args arguments) (result, error) {
 }
 
 func readValue(sigma *state.State, args arguments) (result, error) {
-	return blobAt(sigma, state.StorageKey(args.service(0), args.blob(1)))
+	return blobAt(sigma, state.StorageKey(args.service(), args.blob(1)))
 }
 
 func readPreimage(sigma *state.State, args arguments) (result, error) {
-	return blobAt(sigma, state.PreimageKey(args.service(0), args.hash(1)))
+	return blobAt(sigma, state.PreimageKey(args.service(), args.hash(1)))
 }
 
 func blobAt(sigma *state.State, key protocol.StateKey) (result, error) {
@@ -88,7 +88,7 @@ func octets(b []byte) []byte {
 }
 
 func readRequest(sigma *state.State, args arguments) (result, error) {
-	value, ok := sigma.Get(state.RequestKey(args.service(0), args.hash(1), args.u32(2)))
+	value, ok := sigma.Get(state.RequestKey(args.service(), args.hash(1), args.u32(2)))
 	if !ok {
 		return nil, nil
 	}

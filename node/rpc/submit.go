@@ -22,7 +22,7 @@ func submissionOctets(p *protocol.Params) int {
 }
 
 func (s *Server) submitWorkPackage(c *call) (result, *Error) {
-	core, pkg, extrinsics := c.args.core(0), c.args.blob(1), c.args.blobs(2)
+	core, pkg, extrinsics := protocol.Core(c.args.number(0)), c.args.blob(1), c.args.blobs(2)
 	if int(core) >= s.params.Cores {
 		return nil, errorf(CodeParams, "argument 0, core: the chain has %d cores", s.params.Cores)
 	}
@@ -87,7 +87,7 @@ func fits(w *block.WorkPackage, extrinsics [][]byte) error {
 }
 
 func (s *Server) submitPreimage(c *call) (result, *Error) {
-	service, blob, anchor := c.args.service(0), c.args.blob(1), c.args.hash(2)
+	service, blob, anchor := c.args.service(), c.args.blob(1), c.args.hash(2)
 	e, failed := s.entry(anchor)
 	if failed != nil {
 		return nil, failed

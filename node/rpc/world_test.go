@@ -194,7 +194,7 @@ func post(t *testing.T, address, body string, header ...string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reply.Body.Close()
+	defer reply.Body.Close() //nolint:errcheck // what is wrong with it ReadFrom says
 	var b bytes.Buffer
 	if _, err := b.ReadFrom(reply.Body); err != nil {
 		t.Fatal(err)
