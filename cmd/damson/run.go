@@ -87,7 +87,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.Int64Var(&f.cache, "cache", defaultCache, "`MiB` of memory for what is read of the chain on disk")
 	flags.StringVar(&f.srs, "srs", "", "`FILE` of the reference string that tickets are made with")
 	f.serve.register(cmd)
-	flags.StringVar(&f.telemetry, "telemetry", "", "`HOST:PORT` to report to (JIP-3); accepted, and not active yet")
+	flags.StringVar(&f.telemetry, "telemetry", "", "`HOST:PORT` of a server that is told what the node does (JIP-3, docs/TELEMETRY.md)")
 	flags.StringVar(&f.config, "config", "", "TOML `FILE` whose keys are the names of these flags; flags given here count more")
 	flags.DurationVar(&f.slot, "slot-duration", loop.ProtocolSlot, "how long a slot lasts; for local networks, all delays follow it")
 	flags.StringVar(&f.era, "era", "", "`TIME` (RFC 3339) at which slot 0 began; for local networks")
@@ -200,6 +200,9 @@ func (f *runFlags) options(cmd *cobra.Command, o *host.Options) (err error) {
 	}
 	if o.Engine, err = newEngine(f.engine, cmd.ErrOrStderr()); err != nil {
 		return withCode(exitUsage, err)
+	}
+	if o.Telemetry, err = reportTo(f.telemetry, f.engine, o.Engine); err != nil {
+		return err
 	}
 	if o.CacheBytes, err = cacheOctets(f.cache); err != nil {
 		return withCode(exitUsage, err)
@@ -392,9 +395,6 @@ func (f *runFlags) tell(o *host.Options, folder string) {
 	}
 	if f.slot != loop.ProtocolSlot || f.era != "" {
 		log.Warn("this is not protocol time: all delays are scaled", "slot", f.slot, "protocol", loop.ProtocolSlot)
-	}
-	if f.telemetry != "" {
-		log.Warn("--telemetry is accepted and has no effect: this version does not report", "to", f.telemetry)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"damson/internal/protocol"
+	"damson/node/host"
 	"damson/node/loop"
 	"damson/node/testnet"
 
@@ -26,6 +27,7 @@ import (
 // testnetFlags are what the testnet command can be told.
 type testnetFlags struct {
 	spec, engine, dir, scenario string
+	telemetry                   string
 	validators, slots           int
 	duration, slot              time.Duration
 	json, separate, work        bool
@@ -68,6 +70,7 @@ A --scenario shows how the network bears a fault:
 	flags.BoolVar(&f.separate, "separate-processes", false, "run each node in a process of its own")
 	flags.BoolVar(&f.work, "with-work", false, "submit a package to every core in each slot, and check what becomes of them")
 	flags.StringVar(&f.scenario, "scenario", "", "show a fault and its healing: partition, equivocation or restart")
+	flags.StringVar(&f.telemetry, "telemetry", "", "`HOST:PORT` of a server that is told what the nodes do (JIP-3, docs/TELEMETRY.md)")
 	f.serve.registerPort(cmd)
 	f.log.register(flags, "off")
 	f.profiles.register(flags)
@@ -132,7 +135,14 @@ func runTestnet(cmd *cobra.Command, f *testnetFlags) (err error) {
 		o.Work = new(testnet.Work)
 	}
 	o.Log = func(validator int) *slog.Logger { return log.With("node", validator) }
-	o.Attend = f.serve.attend
+	if _, err := reportTo(f.telemetry, f.engine, o.Engine); err != nil {
+		return err
+	}
+	engine := o.Engine
+	o.Attend = func(validator int, o *host.Options) testnet.Attendant {
+		o.Telemetry, _ = reportTo(f.telemetry, f.engine, engine) // it was looked at above
+		return f.serve.attend(validator, o)
+	}
 	if o.Dir = f.dir; f.dir == "" {
 		if o.Dir, err = os.MkdirTemp("", "damson-testnet-"); err != nil {
 			return err
@@ -224,7 +234,7 @@ func (s *spawner) start(_ context.Context, validator int, arguments ...string) (
 	}
 	arguments = append([]string{
 		"run", "--with-parent", "--engine", s.f.engine, "--cache", "32", "--log-level", level, "--log-format", s.f.log.format,
-		"--rpc-port", strconv.Itoa(int(s.f.serve.of(validator).port)),
+		"--rpc-port", strconv.Itoa(int(s.f.serve.of(validator).port)), "--telemetry", s.f.telemetry,
 	}, arguments...)
 	c := &child{Cmd: exec.Command(program, arguments...), ended: make(chan error, 1)} //nolint:gosec // this program
 	in, err := c.StdinPipe()

@@ -54,3 +54,11 @@ func (h *Host) tell() {
 		h.probe.Start(h.Address)
 	}
 }
+
+// Telemetry gives what has become of the events that the node tells; none if nobody is told.
+func (h *Host) Telemetry() (c telemetry.Counts) {
+	if h.probe != nil {
+		c = h.probe.Counts()
+	}
+	return c
+}

@@ -7,8 +7,10 @@
 package telemetry
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/netip"
 	"time"
 
@@ -101,6 +103,30 @@ func (e *Event) MarshalJSON() ([]byte, error) {
 		out = append(fmt.Appendf(out, `,%q:`, name), v...)
 	}
 	return append(out, '}'), nil
+}
+
+// Text gives the fields for people: their names and values, with a blank before each.
+func (e *Event) Text() string {
+	var out []byte
+	for i, f := range forms[e.Code].fields {
+		text, err := json.Marshal(e.Values[i])
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		out = append(fmt.Appendf(out, " %s=", f.name), bytes.Trim(text, `"`)...)
+	}
+	return string(out)
+}
+
+// Codes gives the codes of all events, ascending.
+func Codes() iter.Seq[Code] {
+	return func(yield func(Code) bool) {
+		for code := range forms {
+			if forms[code].name != "" && !yield(Code(code)) {
+				return
+			}
+		}
+	}
 }
 
 // Node is what a node says of itself, first on each connection.

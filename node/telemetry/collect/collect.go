@@ -104,6 +104,9 @@ func (s *Server) serve(conn net.Conn) {
 	})
 }
 
+// Do does something while none of the functions is called.
+func (s *Server) Do(do func()) { s.call(do) }
+
 func (s *Server) call(do func()) {
 	s.calls.Lock()
 	defer s.calls.Unlock()

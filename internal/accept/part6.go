@@ -1,0 +1,20 @@
+package main
+
+import (
+	"strings"
+	"time"
+)
+
+// part6 are the acceptance points of what people touch.
+var part6 = []point{
+	{"A2", "what a network tells by JIP-3 is what its chain has", telemetry},
+}
+
+// telemetry runs a network of 36 slots that is loaded with packages, whose nodes tell a server what they do, and holds what they
+// tell against what they have.
+func telemetry(h *hall) (string, error) {
+	figures, err := h.tests(testOptions{
+		run: "^TestNetwork$", packages: []string{"./node/telemetry/collect"}, timeout: 20 * time.Minute,
+	})
+	return strings.Join(figures, "; "), err
+}
