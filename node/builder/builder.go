@@ -127,7 +127,7 @@ func (b *Builder) item(x *Item, count int) (*block.WorkItem, error) {
 		item.RefineGas = refineGas
 	}
 	if item.AccumulateGas == 0 {
-		item.AccumulateGas = max(b.Node.Params.ReportGas/protocol.Gas(count), account.MinItemGas)
+		item.AccumulateGas = max((b.Node.Params.ReportGas-1)/protocol.Gas(count), account.MinItemGas)
 	}
 	for _, data := range x.Extrinsics {
 		item.Extrinsics = append(item.Extrinsics, reference(data))

@@ -227,3 +227,39 @@ func (b *Builder) mark(s Stage, x *chain.Block) {
 func reference(data []byte) block.ExtrinsicRef {
 	return block.ExtrinsicRef{Hash: blake2b.Sum256(data), Length: uint32(len(data))}
 }
+
+// Recall looks for a package in the state after the best block, for those that were submitted before this node followed the chain:
+// as far as the state tells, it has come. What the state tells is when it was seen, not when it was.
+func (b *Builder) Recall(t *Track) error {
+	best := b.Node.Chain.Best()
+	now := b.Node.Loop.Now()
+	reports, err := best.State.Reports()
+	if err != nil {
+		return err
+	}
+	for _, a := range reports {
+		if a != nil && a.Report.Package.Hash == t.Hash {
+			t.Report, t.Core = &a.Report, a.Report.Core
+			t.reach(Refined, now, a.Slot)
+			t.reach(Guaranteed, now, a.Slot)
+		}
+	}
+	ready, err := best.State.Ready()
+	if err != nil {
+		return err
+	}
+	b.waiting(ready, now, best)
+	done, err := best.State.Accumulated()
+	if err != nil {
+		return err
+	}
+	for _, list := range done {
+		if slices.Contains(list, t.Hash) {
+			for s := Refined; s <= Accumulated; s++ {
+				t.reach(s, now, best.Slot)
+			}
+			t.accumulated = best.Hash
+		}
+	}
+	return nil
+}
