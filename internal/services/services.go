@@ -49,6 +49,15 @@ var (
 	Anyone  = sync.OnceValue(func() *Code { return assemble("anyone", anyoneText) })
 )
 
+// Square is a program, for Runner, that gives back the square of its number.
+var Square = sync.OnceValue(func() []byte {
+	object, err := asm.Assemble(".program\nmul_64 r7, r7, r7\ntrap\n")
+	if err != nil {
+		invariants.Fail("services: square: %v", err)
+	}
+	return object.Octets()
+})
+
 // assemble makes a code of a text that comes with this package, so that it cannot be wrong.
 func assemble(name, text string) *Code {
 	object, err := asm.Assemble(text)

@@ -16,7 +16,7 @@ var (
 	things = append([]string{"internal/bundle", "internal/block"}, forms...)
 	runs   = append([]string{"internal/pvm"}, forms...)
 	states = append([]string{"state", "internal/bundle", "internal/block", "internal/pvm"}, forms...)
-	nodes  = append([]string{"node", "net", "internal/archive", "internal/devchain"}, states...)
+	nodes  = append([]string{"node", "net", "internal/archive", "internal/devchain", "internal/services"}, states...)
 )
 
 // mayImport lists, for every folder that holds packages, what they may import of ours besides each other.

@@ -1,11 +1,7 @@
 package load
 
 import (
-	"sync"
-
-	"damson/internal/asm"
 	"damson/internal/block"
-	"damson/internal/invariants"
 	"damson/internal/protocol"
 	"damson/internal/services"
 	"damson/node/builder"
@@ -83,12 +79,3 @@ func imports(before *run, now protocol.Slot, count int) []block.Import {
 	}
 	return list
 }
-
-// square is a program that gives back the square of its number.
-var square = sync.OnceValue(func() []byte {
-	o, err := asm.Assemble(".program\nmul_64 r7, r7, r7\ntrap\n")
-	if err != nil {
-		invariants.Fail("load: %v", err)
-	}
-	return o.Octets()
-})

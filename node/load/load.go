@@ -230,7 +230,7 @@ const (
 func (l *Load) besides(now protocol.Slot) []builder.Item {
 	var c services.Commands
 	c.Set("slot", strconv.Itoa(int(now)))
-	inner := services.Inner{Gas: 100, Number: uint64(now), Program: square()}
+	inner := services.Inner{Gas: 100, Number: uint64(now), Program: services.Square()}
 	return []builder.Item{
 		{Service: services.StoreID, Payload: c.Payload(), AccumulateGas: legGas},
 		{Service: services.RunnerID, Payload: inner.Payload(), AccumulateGas: legGas},
