@@ -30,6 +30,8 @@ require (
 	golang.org/x/term v0.47.0
 )
 
+require github.com/beevik/ntp v1.5.0 // indirect
+
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	filippo.io/hpke v0.4.0 // indirect

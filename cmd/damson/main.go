@@ -34,7 +34,7 @@ Try "damson testnet": it runs a network of validators on this machine.
 		SilenceErrors: true,
 	}
 	cmd.AddCommand(runCommand(), testnetCommand(), workCommand(), serviceCommand(), loadCommand(), dbCommand(), statusCommand(), importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
-		keysCommand(), specCommand(), versionCommand(), telemetryCommand())
+		keysCommand(), specCommand(), versionCommand(), telemetryCommand(), doctorCommand())
 	strict(cmd)
 	return cmd
 }

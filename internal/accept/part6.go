@@ -8,6 +8,7 @@ import (
 // part6 are the acceptance points of what people touch.
 var part6 = []point{
 	{"A2", "what a network tells by JIP-3 is what its chain has", telemetry},
+	{"A6", "damson doctor finds planted faults", doctor},
 }
 
 // telemetry runs a network of 36 slots that is loaded with packages, whose nodes tell a server what they do, and holds what they
@@ -16,5 +17,11 @@ func telemetry(h *hall) (string, error) {
 	figures, err := h.tests(testOptions{
 		run: "^TestNetwork$", packages: []string{"./node/telemetry/collect"}, timeout: 20 * time.Minute,
 	})
+	return strings.Join(figures, "; "), err
+}
+
+// doctor plants each fault, and looks whether it is found.
+func doctor(h *hall) (string, error) {
+	figures, err := h.tests(testOptions{run: "^TestFaults$", packages: []string{"./node/doctor"}, timeout: 10 * time.Minute})
 	return strings.Join(figures, "; "), err
 }
