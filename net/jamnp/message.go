@@ -99,7 +99,9 @@ type whole struct{ io.Reader }
 func (w whole) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
 	if err == io.EOF { // as streams return it, which wrap nothing
-		err = ErrCut
+		if err = ErrCut; n > 0 { // it may come with the last octets of the message
+			err = nil
+		}
 	}
 	return n, err
 }
