@@ -17,6 +17,7 @@ import (
 	"damson/internal/services"
 	"damson/net/jamnp"
 	"damson/node"
+	"damson/node/chain"
 	"damson/node/gossip"
 	"damson/node/guarantor"
 	"damson/node/roster"
@@ -79,9 +80,25 @@ type Item struct {
 // refineGas is what an item may use for its refinement that does not say.
 const refineGas = 10_000_000
 
-// Draft makes a package on the best block. The token makes it differ from others with the same items.
+// near is how many slots the finalized block may be behind the best one to be the anchor: the chain remembers eight.
+const near = 3
+
+// anchor is the block that a package stands on: one that no fork takes away, if it is young enough, else the best one's parent.
+func (b *Builder) anchor() *chain.Block {
+	c := b.Node.Chain
+	best, final := c.Best(), c.Finalized()
+	if final.Slot+near >= best.Slot {
+		return final
+	}
+	if parent := c.Parent(best); parent != nil && parent.Slot+near >= best.Slot {
+		return parent
+	}
+	return best
+}
+
+// Draft makes a package on a late block. The token makes it differ from others with the same items.
 func (b *Builder) Draft(token uint64, items ...Item) (*bundle.Bundle, error) {
-	best := b.Node.Chain.Best()
+	best := b.anchor()
 	recent, err := best.State.Recent()
 	if err != nil {
 		return nil, fmt.Errorf("builder: %w", err)
