@@ -49,8 +49,10 @@ func (o *Options) clock(ctx context.Context) Finding {
 	}
 	all.Wait()
 	if best == nil {
-		return Finding{check, Skipped, "no time server answers: is this machine offline, or does a firewall keep UDP port 123 closed?",
-			"See that the clock is right: blocks that come before their slots are refused."}
+		return Finding{
+			check, Skipped, "no time server answers: is this machine offline, or does a firewall keep UDP port 123 closed?",
+			"See that the clock is right: blocks that come before their slots are refused.",
+		}
 	}
 	off := best.ClockOffset
 	says := fmt.Sprintf("the clock differs by %v from that of the time servers", off.Round(time.Millisecond).Abs())
@@ -81,8 +83,10 @@ func (p Port) check(ctx context.Context) Finding {
 		}
 	}
 	if err != nil {
-		return Finding{name, Fault, fmt.Sprintf("%s cannot be had: %v", p.Address, err),
-			"Stop what uses it (ss -lunp, ss -ltnp name it), or give the node another one."}
+		return Finding{
+			name, Fault, fmt.Sprintf("%s cannot be had: %v", p.Address, err),
+			"Stop what uses it (ss -lunp, ss -ltnp name it), or give the node another one.",
+		}
 	}
 	return Finding{name, Good, p.Address + " is free", ""}
 }

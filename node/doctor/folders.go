@@ -70,8 +70,10 @@ func (o *Options) data() []Finding {
 		err = o.Machine.Create(folder)
 	}
 	if err != nil {
-		return []Finding{{check, Fault, fmt.Sprintf("nothing can be written to %s: %v", o.Data, err),
-			"See that it belongs to who runs the node, that the file system is not mounted read-only, and that it is not full."}}
+		return []Finding{{
+			check, Fault, fmt.Sprintf("nothing can be written to %s: %v", o.Data, err),
+			"See that it belongs to who runs the node, that the file system is not mounted read-only, and that it is not full.",
+		}}
 	}
 	findings := []Finding{{check, Good, o.Data + " can be written to", ""}}
 	d, err := o.Machine.Disk(folder)
@@ -168,8 +170,10 @@ func (o *Options) srs() Finding {
 	case err == nil:
 		return Finding{check, Good, path + " is the one of the ceremony", ""}
 	case errors.Is(err, srsfile.ErrNone):
-		return Finding{check, Warning, "there is none: the node makes no tickets, and authors in fallback mode alone",
-			"Put " + srsfile.Name + " into " + srsfile.DataFolder() + ", or name it with --srs."}
+		return Finding{
+			check, Warning, "there is none: the node makes no tickets, and authors in fallback mode alone",
+			"Put " + srsfile.Name + " into " + srsfile.DataFolder() + ", or name it with --srs.",
+		}
 	}
 	return Finding{check, Fault, err.Error(), "Get the file anew: it is damaged, or another one."}
 }

@@ -37,8 +37,8 @@ func (e *Event) AppendTo(b []byte) ([]byte, bool) {
 		return b, false
 	}
 	b = append(codec.AppendU64(b, uint64(e.Time)), byte(e.Code))
-	ok := true
 	for i := range e.Values {
+		var ok bool
 		if b, ok = form.fields[i].kind.put(b, e.Values[i]); !ok {
 			return b, false
 		}

@@ -131,10 +131,14 @@ func TestOctets(t *testing.T) {
 		{"reason", rest(ConnectInFailed, uint64(1), "no"), []byte{1, 0, 0, 0, 0, 0, 0, 0, 2, 'n', 'o'}},
 		{"by nobody", rest(Disconnected, Peer{}, OptionalSide{}, ""), make([]byte, 34)},
 		{"by the peer", rest(Disconnected, Peer{}, OptionalSide{Remote, true}, "")[32:], []byte{1, 1, 0}},
-		{"cores", rest(Status, uint32(1), uint32(2), uint32(3), PerCore{4, 5}, uint32(6), uint64(7), uint32(8), uint32(9)),
-			[]byte{1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 5, 6, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0}},
-		{"costs", rest(BlockExecuted, uint64(1), []AccumulateCost{{Service: 2}}),
-			append([]byte{1, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0}, make([]byte, 3*4+16+8+5*16+8+16)...)},
+		{
+			"cores", rest(Status, uint32(1), uint32(2), uint32(3), PerCore{4, 5}, uint32(6), uint64(7), uint32(8), uint32(9)),
+			[]byte{1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 5, 6, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0},
+		},
+		{
+			"costs", rest(BlockExecuted, uint64(1), []AccumulateCost{{Service: 2}}),
+			append([]byte{1, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0}, make([]byte, 3*4+16+8+5*16+8+16)...),
+		},
 	} {
 		if !bytes.Equal(tc.got, tc.want) {
 			t.Errorf("%s: %x, want %x", tc.name, tc.got, tc.want)

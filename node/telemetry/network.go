@@ -8,9 +8,9 @@ import (
 )
 
 // Between gives a way to make a node's network with a probe between the two.
-func (p *Probe) Between(make func(jamnp.Handler) (jamnp.Network, error)) func(jamnp.Handler) (jamnp.Network, error) {
+func (p *Probe) Between(open func(jamnp.Handler) (jamnp.Network, error)) func(jamnp.Handler) (jamnp.Network, error) {
 	return func(h jamnp.Handler) (jamnp.Network, error) {
-		n, err := make(&handler{h, p})
+		n, err := open(&handler{h, p})
 		if err != nil {
 			return nil, err
 		}

@@ -65,8 +65,6 @@ func (f *fields) costs(all ...*Cost) {
 	}
 }
 
-const costOctets = 16
-
 var (
 	blockOutline = move(func(f *fields, v *Outline) {
 		f.u32s(&v.Size)

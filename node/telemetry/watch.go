@@ -17,7 +17,6 @@ import (
 type execution struct {
 	id   uint64
 	ours bool
-	at   time.Time
 }
 
 // authoring is the block that the author is about.
@@ -31,7 +30,6 @@ type tickets struct {
 	id      uint64
 	left    int
 	outputs []Hash
-	err     error
 }
 
 // maxExecutions bounds the blocks that are remembered. More than a few wait for nothing but one another.

@@ -129,7 +129,7 @@ func (c *collector) event(h *heard, e *telemetry.Event) {
 			c.t.Errorf("event %d, %v, refers to %d", e.ID, e.Code, id)
 		}
 	}
-	switch e.Code { //nolint:exhaustive // the others are only counted
+	switch e.Code {
 	case telemetry.Importing, telemetry.Authored:
 		o, _ := e.Value("block").(telemetry.Outline)
 		h.inBlocks[o.Hash] = sums{int(o.Guarantees), int(o.Assurances)}
