@@ -67,8 +67,7 @@ func (f *serviceFlags) tell(ctx context.Context, cmd *cobra.Command, x *follower
 	if err != nil {
 		return err
 	}
-	_, err = x.watch(ctx, hash, builder.Accumulated, &stagePrinter{out: cmd.ErrOrStderr()})
-	return err
+	return x.watch(ctx, hash, builder.Accumulated, &stagePrinter{out: cmd.ErrOrStderr()})
 }
 
 // parseService reads the index of a service.

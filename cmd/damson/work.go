@@ -209,7 +209,7 @@ func (f *submitFlags) run(cmd *cobra.Command) error {
 	}
 	hash, err := x.submit(protocol.Core(f.core), items...)
 	if err == nil {
-		_, err = x.watch(ctx, hash, until, &stagePrinter{out: cmd.OutOrStdout(), json: f.json})
+		err = x.watch(ctx, hash, until, &stagePrinter{out: cmd.OutOrStdout(), json: f.json})
 	}
 	return errors.Join(err, x.host.Stop())
 }
@@ -235,25 +235,25 @@ func (x *follower) submit(core protocol.Core, items ...builder.Item) (hash proto
 }
 
 // watch shows the stages of a package until it comes to one.
-func (x *follower) watch(ctx context.Context, hash protocol.Hash, until builder.Stage, p *stagePrinter) (*builder.Track, error) {
+func (x *follower) watch(ctx context.Context, hash protocol.Hash, until builder.Stage, p *stagePrinter) error {
 	var now builder.Track
 	if err := x.do(func(*node.Node) error { now = *x.Watch(hash); return nil }); err != nil {
-		return nil, err
+		return err
 	}
 	for t := &now; ; {
 		if err := p.show(t); err != nil {
-			return t, err
+			return err
 		}
 		if t.Has(until) {
-			return t, failure(t)
+			return failure(t)
 		}
 		if t.Err != nil && !t.Has(builder.Guaranteed) {
-			return t, t.Err
+			return t.Err
 		}
 		for next := (*builder.Track)(nil); next == nil; {
 			select {
 			case <-ctx.Done():
-				return t, fmt.Errorf("the package is not %s yet: %w", until, ctx.Err())
+				return fmt.Errorf("the package is not %s yet: %w", until, ctx.Err())
 			case c := <-x.changed:
 				if c.Hash == hash {
 					next = c
@@ -359,7 +359,7 @@ of the chain still tells. Without --until it ends when the package is final.`,
 			}
 			err = x.do(func(*node.Node) error { return x.Recall(x.Watch(hash)) })
 			if err == nil {
-				_, err = x.watch(ctx, hash, stage, &stagePrinter{out: cmd.OutOrStdout(), json: asJSON})
+				err = x.watch(ctx, hash, stage, &stagePrinter{out: cmd.OutOrStdout(), json: asJSON})
 			}
 			return errors.Join(err, x.host.Stop())
 		},

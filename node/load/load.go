@@ -26,7 +26,7 @@ type Options struct {
 	Segments  int // that each package exports, and imports of an earlier one; 0 means 4
 	Data      int // octets of extrinsic data that each package brings along, for nothing but their weight
 	Accounts  int // of the token; 0 means 1,000
-	Backlog   int // packages that a core may have waiting for a guarantee; 0 means 3
+	Backlog   int // packages that a core may have waiting for a guarantee; 0 means 2
 }
 
 // Bounds of what a package may have.
@@ -80,7 +80,7 @@ func New(o Options) *Load {
 	set(&o.Transfers, 64)
 	set(&o.Segments, 4)
 	set(&o.Accounts, 1000)
-	set(&o.Backlog, 3)
+	set(&o.Backlog, 2)
 	o.Transfers, o.Segments = min(o.Transfers, services.MaxPayments), min(o.Segments, maxSegments)
 	l := &Load{Options: o, random: rand.New(rand.NewPCG(o.Seed, 0x10ad))}
 	for i := range o.Builder.Node.Params.Cores {
@@ -166,7 +166,7 @@ func (r *run) lost(now protocol.Slot, p *protocol.Params) bool {
 	case r.Err != nil && !r.Has(builder.Guaranteed):
 		return true
 	case r.Has(builder.Guaranteed):
-		return now > r.Slots[builder.Guaranteed]+protocol.Slot(p.AvailabilityTimeout)+2
+		return now > r.Slots[builder.Guaranteed]+p.AvailabilityTimeout+2
 	}
 	return now > r.at+protocol.Slot(p.RecentBlocks)+2
 }
