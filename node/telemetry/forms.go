@@ -178,7 +178,7 @@ var forms = [256]form{
 	TicketGenerationFailed:       {"ticket_generation_failed", []field{ref, why}},
 	TicketsGenerated:             {"tickets_generated", []field{ref, {"outputs", list(hash, 32)}}},
 	TicketTransferFailed:         {"ticket_transfer_failed", []field{who, {"sender", side}, {"from_proxy", flag}, why}},
-	TicketTransferred:            {"ticket_transferred", []field{who, {"sender", side}, {"from_proxy", flag}, {"epoch", u32}, {"attempt", enum(1)}, {"output", hash}}},
+	TicketTransferred:            {"ticket_transferred", []field{who, {"sender", side}, {"from_proxy", flag}, {"epoch", u32}, {"attempt", attempt}, {"output", hash}}},
 	PackageSubmission:            {"package_submission", []field{who, {"with_imports", flag}}},
 	PackageShared:                {"package_shared", []field{who}},
 	PackageFailed:                {"package_failed", []field{ref, why}},

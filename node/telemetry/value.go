@@ -329,6 +329,17 @@ var (
 		func(b []byte, v protocol.Validator) []byte { return codec.AppendU16(b, uint16(v)) },
 		func(d *codec.Decoder, _ *protocol.Params) protocol.Validator { return protocol.Validator(d.U16()) },
 	}
+	// attempt is 0 or 1 in JIP-3, as for N = 2. Where there are more attempts, as on tiny chains, their numbers are what they are.
+	attempt = as[uint8]{
+		func(b []byte, v uint8) []byte { return append(b, v) },
+		func(d *codec.Decoder, p *protocol.Params) uint8 {
+			v := d.U8()
+			if int(v) >= p.TicketAttempts {
+				d.Fail(ErrEnum)
+			}
+			return v
+		},
+	}
 	side = as[Side]{
 		func(b []byte, v Side) []byte { return append(b, byte(v)) },
 		func(d *codec.Decoder, p *protocol.Params) Side { return Side(enum(1).from(d, p)) },
