@@ -136,7 +136,9 @@ func (s *served) start(h *host.Host, asked bool) error {
 	go func() { ended <- server.Serve(socket) }()
 	s.closers = append(s.closers, func() error {
 		err := server.Close()
-		<-ended // that it was closed
+		if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
 		return err
 	})
 	s.log.Info("figures for Prometheus", "at", "http://"+socket.Addr().String()+"/metrics")

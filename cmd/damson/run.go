@@ -389,7 +389,6 @@ func (f *runFlags) tell(o *host.Options, folder string) {
 	log := o.Log
 	log.Info("damson "+buildVersion(), "chain", o.Spec.ID, "genesis", o.Spec.HeaderHash(), "alpn", o.Spec.ALPN(), "validators", len(o.Keys),
 		"data", folder, "engine", engineName(f.engine, o.Engine))
-	log.Warn("audits are not enforced: whether a block was audited does not count in the choice of the best chain (GP §19)")
 	if o.Spec.Insecure() {
 		log.Warn(srsfile.Warning)
 	}

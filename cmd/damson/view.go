@@ -36,7 +36,7 @@ func (v *view) intro(n *testnet.Net) {
 	if n.Slot != loop.ProtocolSlot {
 		fmt.Fprintf(v.out, "This is not protocol time, where slots last %v: all delays are scaled with it.\n", loop.ProtocolSlot)
 	}
-	fmt.Fprintln(v.out, "The chain rests on the insecure development SRS, and audits are not enforced.")
+	fmt.Fprintln(v.out, "The chain rests on the insecure development SRS.")
 	if v.live {
 		fmt.Fprintln(v.out)
 	}
