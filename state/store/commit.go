@@ -207,19 +207,7 @@ func (s *Store) wait(reply chan error) error {
 }
 
 // Sync returns when all that was committed before is on disk. Only then may anybody be told so.
-func (s *Store) Sync() error {
-	w := &write{applied: make(chan error, 1), synced: make(chan error, 1)}
-	s.mu.Lock()
-	err := s.ready()
-	if err == nil {
-		err = s.send(w)
-	}
-	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return s.wait(w.synced)
-}
+func (s *Store) Sync() error { return s.settle(nil) }
 
 // startWriters begins two goroutines: one hands batches to the database in order, the other waits for them to reach the
 // disk. The database syncs all that came meanwhile at once.

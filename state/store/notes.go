@@ -80,7 +80,7 @@ func after(key []byte) []byte {
 	return end
 }
 
-// settle hands over a batch and waits until it is on disk.
+// settle hands over a batch, or none, and waits until it and all before it is on disk.
 func (s *Store) settle(batch *pebble.Batch) error {
 	w := &write{batch: batch, applied: make(chan error, 1), synced: make(chan error, 1)}
 	s.mu.Lock()
