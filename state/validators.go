@@ -8,6 +8,15 @@ import (
 // Validators is a set of V validators: ι staging, κ active, λ previous, or γ_P pending.
 type Validators []ValidatorKeys
 
+// Ed25519Keys gives the Ed25519 keys of the set, in its order.
+func (v Validators) Ed25519Keys() []protocol.Ed25519Key {
+	keys := make([]protocol.Ed25519Key, len(v))
+	for i := range v {
+		keys[i] = v[i].Ed25519
+	}
+	return keys
+}
+
 // ValidatorKeys is 𝕂, what a validator is known by. GP eq:validatorkeys.
 type ValidatorKeys struct {
 	Bandersnatch protocol.BandersnatchKey // k_b

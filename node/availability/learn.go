@@ -8,7 +8,6 @@ import (
 	"damson/node/availability/shelf"
 	"damson/node/chain"
 	"damson/node/roster"
-	"damson/state"
 )
 
 // learn remembers the reports of a block: where their data is.
@@ -50,7 +49,7 @@ func (k *Keeper) read(b *chain.Block) ([]*shelf.Report, error) {
 	epoch, _ := k.Params.Epoch(b.Slot)
 	if !k.epochs[epoch] { // of this queue alone
 		k.epochs[epoch] = true
-		if err := k.Shelf.PutSet(epoch, b.Slot, ed25519Keys(active)); err != nil {
+		if err := k.Shelf.PutSet(epoch, b.Slot, active.Ed25519Keys()); err != nil {
 			return nil, err
 		}
 	}
@@ -77,14 +76,6 @@ func (k *Keeper) read(b *chain.Block) ([]*shelf.Report, error) {
 		list = append(list, r)
 	}
 	return list, nil
-}
-
-func ed25519Keys(set state.Validators) []protocol.Ed25519Key {
-	keys := make([]protocol.Ed25519Key, len(set))
-	for i := range set {
-		keys[i] = set[i].Ed25519
-	}
-	return keys
 }
 
 func (k *Keeper) remember(r *shelf.Report) {

@@ -18,8 +18,8 @@ import (
 	"damson/net/jamnp"
 	"damson/node"
 	"damson/node/chain"
-	"damson/node/gossip"
 	"damson/node/guarantor"
+	"damson/node/keys"
 	"damson/node/roster"
 )
 
@@ -184,7 +184,7 @@ func (b *Builder) connect(duties *roster.Roster, core protocol.Core) {
 	now := duties.Now()
 	for _, v := range now.Group(core) {
 		k := &now.Keys[v]
-		if at := gossip.Endpoint(&k.Metadata); at.IsValid() && !b.asked[k.Ed25519] {
+		if at := keys.Address(k); at.IsValid() && !b.asked[k.Ed25519] {
 			b.asked[k.Ed25519] = true
 			b.Node.Network.Connect(k.Ed25519, at)
 		}

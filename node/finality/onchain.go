@@ -4,7 +4,6 @@ import (
 	"damson/internal/protocol"
 	"damson/net/jamnp"
 	"damson/node/chain"
-	"damson/state"
 )
 
 // onChain is the node's chain as a voter sees it.
@@ -39,15 +38,7 @@ func (o onChain) Finalize(hash protocol.Hash) error {
 
 func (o onChain) Active() ([]protocol.Ed25519Key, error) {
 	active, err := o.c.Finalized().State.Active()
-	return ed25519Keys(active), err
-}
-
-func ed25519Keys(list state.Validators) []protocol.Ed25519Key {
-	keys := make([]protocol.Ed25519Key, len(list))
-	for i := range list {
-		keys[i] = list[i].Ed25519
-	}
-	return keys
+	return active.Ed25519Keys(), err
 }
 
 func (o onChain) Header(hash protocol.Hash) []byte {

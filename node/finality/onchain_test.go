@@ -143,7 +143,7 @@ func TestOnChain(t *testing.T) {
 	must(err)
 	safrole, err := genesis.Safrole()
 	must(err)
-	proof := WarpProof{Params: p, Set: NewSet(0, ed25519Keys(active)), Next: ed25519Keys(safrole.Pending)}
+	proof := WarpProof{Params: p, Set: NewSet(0, active.Ed25519Keys()), Next: safrole.Pending.Ed25519Keys()}
 	ids := slices.Collect(maps.Keys(voters))
 	voters[ids[0]].AskWarp(ids[1], 0, func(steps jamnp.WarpSteps, err error) {
 		must(err)

@@ -10,6 +10,7 @@ import (
 	"damson/net/jamnp"
 	"damson/net/simnet"
 	"damson/node/chain"
+	"damson/node/keys"
 	"damson/state"
 	"damson/state/trie"
 )
@@ -417,12 +418,12 @@ func TestWarp(t *testing.T) {
 }
 
 func TestEndpoint(t *testing.T) {
-	var m [128]byte
-	if Endpoint(&m).IsValid() {
+	var v state.ValidatorKeys
+	if keys.Address(&v).IsValid() {
 		t.Error("no address is one")
 	}
-	copy(m[:], []byte{10: 255, 11: 255, 12: 127, 15: 1, 16: 0x40, 17: 0x9c})
-	if got := Endpoint(&m).String(); got != "127.0.0.1:40000" {
+	copy(v.Metadata[:], []byte{10: 255, 11: 255, 12: 127, 15: 1, 16: 0x40, 17: 0x9c})
+	if got := keys.Address(&v).String(); got != "127.0.0.1:40000" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -1,11 +1,9 @@
 package gossip
 
 import (
-	"encoding/binary"
-	"net/netip"
-
 	"damson/internal/protocol"
 	"damson/net/jamnp"
+	"damson/node/keys"
 	"damson/state"
 )
 
@@ -126,23 +124,12 @@ func (s *Sets) Everybody() []Address {
 	seen := make(map[jamnp.PeerID]bool, len(s.places))
 	for _, which := range [...]int{Current, Next, Previous} { // the next sets' metadata are younger; the current ones' are in use
 		for i := range s.members[which] {
-			keys := &s.members[which][i]
-			if id := keys.Ed25519; id != (jamnp.PeerID{}) && !seen[id] {
+			v := &s.members[which][i]
+			if id := v.Ed25519; id != (jamnp.PeerID{}) && !seen[id] {
 				seen[id] = true
-				out = append(out, Address{id, Endpoint(&keys.Metadata)})
+				out = append(out, Address{id, keys.Address(v)})
 			}
 		}
 	}
 	return out
-}
-
-// Endpoint reads where a validator is from its metadata: 16 octets of an IPv6 address, and the port, the least octet first.
-// It is not valid if the metadata do not say. JAMNP-S, "Required connectivity".
-func Endpoint(metadata *[128]byte) netip.AddrPort {
-	port := binary.LittleEndian.Uint16(metadata[16:18])
-	address := netip.AddrFrom16([16]byte(metadata[:16])).Unmap()
-	if port == 0 || address.IsUnspecified() {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(address, port)
 }

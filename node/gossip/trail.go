@@ -61,17 +61,9 @@ func NewTrail(o TrailOptions) (*Trail, error) {
 	}
 	t := &Trail{TrailOptions: o, log: o.Log}
 	t.proof.Params = o.Params
-	t.proof.Set = finality.NewSet(sets.Epoch, keysOf(sets.Members(Current)))
-	t.proof.Next = keysOf(sets.Members(Next))
+	t.proof.Set = finality.NewSet(sets.Epoch, sets.Members(Current).Ed25519Keys())
+	t.proof.Next = sets.Members(Next).Ed25519Keys()
 	return t, nil
-}
-
-func keysOf(set state.Validators) []protocol.Ed25519Key {
-	out := make([]protocol.Ed25519Key, len(set))
-	for i := range set {
-		out[i] = set[i].Ed25519
-	}
-	return out
 }
 
 var _ Finality = (*Trail)(nil)

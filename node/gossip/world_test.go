@@ -16,6 +16,7 @@ import (
 	"damson/net/simnet"
 	"damson/node/chain"
 	"damson/node/importer"
+	"damson/node/keys"
 	"damson/node/loop"
 	"damson/node/loop/looptest"
 	"damson/state"
@@ -108,9 +109,9 @@ func (w *world) must(err error) {
 // validators adds nodes of the first n validators.
 func (w *world) validators(n int) {
 	w.t.Helper()
-	keys := w.builder.Validators()
+	set := w.builder.Validators()
 	for i := range n {
-		w.add(keys[i].Ed25519, Endpoint(&keys[i].Metadata))
+		w.add(set[i].Ed25519, keys.Address(&set[i]))
 	}
 }
 

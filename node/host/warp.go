@@ -103,30 +103,14 @@ func known(o *Options) []gossip.Address {
 
 // genesisProof is what the genesis tells of who finalizes.
 func genesisProof(o *Options) (*finality.WarpProof, error) {
-	sigma := o.Spec.Genesis()
-	active, err := sigma.Active()
+	sets, err := gossip.NewSets(o.Spec.Params, o.Spec.Genesis())
 	if err != nil {
 		return nil, err
 	}
-	safrole, err := sigma.Safrole()
-	if err != nil {
-		return nil, err
-	}
-	slot, err := sigma.Slot()
-	if err != nil {
-		return nil, err
-	}
-	epoch, _ := o.Spec.Params.Epoch(slot)
 	return &finality.WarpProof{
-		Params: o.Spec.Params, Set: finality.NewSet(epoch, voters(active)), Next: voters(safrole.Pending),
+		Params: o.Spec.Params, Set: finality.NewSet(sets.Epoch, sets.Members(gossip.Current).Ed25519Keys()),
+		Next: sets.Members(gossip.Next).Ed25519Keys(),
 	}, nil
-}
-
-func voters(set state.Validators) (list []protocol.Ed25519Key) {
-	for i := range set {
-		list = append(list, set[i].Ed25519)
-	}
-	return list
 }
 
 // errNothingFinal means that peers answer, and know of nothing that is final beyond the genesis.
