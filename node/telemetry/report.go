@@ -211,13 +211,10 @@ func (r *Reporter) run(ctx context.Context) {
 		conn, err := r.o.Dial(ctx, r.o.Server)
 		if err == nil {
 			r.o.Log.Info("telemetry is sent", "server", r.o.Server)
+			r.connected(true) // before the first octet, so that a Close from now on waits for what is queued
 			err = r.talk(ctx, conn)
 		}
-		r.mu.Lock()
-		r.counts.Connected = false
-		over := r.closing
-		r.mu.Unlock()
-		if over || ctx.Err() != nil {
+		if over := r.connected(false); over || ctx.Err() != nil {
 			return
 		}
 		if time.Since(began) > maxRedial {
@@ -235,6 +232,14 @@ func (r *Reporter) run(ctx context.Context) {
 		case <-wait.C:
 		}
 	}
+}
+
+// connected notes whether there is a connection, and tells whether the reporter is closed.
+func (r *Reporter) connected(now bool) (over bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts.Connected = now
+	return r.closing
 }
 
 // talk sends on a connection until it fails, or until all is sent and the reporter is closed.
@@ -295,7 +300,6 @@ func write(conn net.Conn, out *bufio.Writer, b []byte) error {
 func (r *Reporter) open() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.counts.Connected = true
 	if r.head == 0 {
 		return nil
 	}
