@@ -162,7 +162,10 @@ func (n *Node) vote() (err error) {
 	o := finality.Options{
 		Params: n.Params, Chain: finality.OnChain(n.Chain), Notes: n.Store, Network: n.Network, Loop: n.Loop, Slots: n.Slots,
 		Rand: n.Rand, Log: n.Log, Request: n.Gossip.Want, Verify: n.Verify, Mistake: n.Mistakes.Finality,
-		Events: finality.Events{Finalized: n.Events.Finalized},
+		Events: finality.Events{
+			Finalized: n.Events.Finalized,
+			Behind:    func(c *jamnp.Commit) { n.Gossip.Seek(c.Target.Header, c.Target.Slot) },
+		},
 	}
 	if len(n.Keys) > 0 {
 		secret := &n.Keys[0].Ed25519
