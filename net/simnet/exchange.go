@@ -1,7 +1,6 @@
 package simnet
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"time"
@@ -172,10 +171,39 @@ func (s *served) Next(limit int, then func([]byte, error)) {
 func (s *served) Stream(limit int, read func(io.Reader) error, then func(error)) {
 	s.Next(limit, func(message []byte, err error) {
 		if err == nil {
-			err = jamnp.StreamMessage(bytes.NewReader(jamnp.AppendMessage(nil, message)), limit, read)
+			err = jamnp.StreamMessage(s.octets(message), limit, read)
 		}
 		then(err)
 	})
+}
+
+// octets gives a message as it comes on the wire: in pieces, and if it is the last one, at times with the end of the stream in
+// the same frame as its last octets.
+func (s *served) octets(message []byte) io.Reader {
+	net, wire := s.node.net, jamnp.AppendMessage(nil, message)
+	r := &frames{rest: wire, frame: 1 + net.rng.IntN(len(wire))}
+	r.fin = s.read == len(s.x.ask) && net.rng.IntN(2) == 0
+	return r
+}
+
+// frames is what is left of a message.
+type frames struct {
+	rest  []byte
+	frame int  // octets that come at once
+	fin   bool // the end comes with the last of them
+}
+
+// Read implements io.Reader.
+func (f *frames) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n := copy(p[:min(len(p), f.frame)], f.rest)
+	f.rest = f.rest[n:]
+	if len(f.rest) == 0 && (f.fin || n == 0) {
+		return n, io.EOF
+	}
+	return n, nil
 }
 
 // Answer implements jamnp.Exchange.

@@ -277,6 +277,47 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// TestStream: the last octets of a message come with the end of the stream at times, as QUIC has them, and whole all the same.
+func TestStream(t *testing.T) {
+	w := newWorld(4, 2, Options{Faults: slow})
+	w.meet(0, 1)
+	w.run(4 * time.Second)
+	ends := make(map[bool]int)
+	w.peers[1].serve = func(x jamnp.Exchange) {
+		s, _ := x.(*served)
+		s.read = 1 // as for Stream, which is called below
+		r, _ := s.octets([]byte("message")).(*frames)
+		ends[r.fin]++
+		s.read = 0
+		var got []byte
+		x.Stream(10, func(r io.Reader) (err error) {
+			got, err = io.ReadAll(r)
+			return err
+		}, func(err error) {
+			if err != nil || string(got) != "message" {
+				t.Errorf("%q, %v", got, err)
+			}
+			x.Next(0, func(_ []byte, err error) {
+				if !errors.Is(err, io.EOF) {
+					t.Errorf("at the end: %v", err)
+				}
+				x.Answer()
+			})
+		})
+	}
+	for range 40 {
+		w.peers[0].Request(identity(1), 133, [][]byte{[]byte("message")}, 0, time.Minute, func(_ [][]byte, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		w.run(time.Minute)
+	}
+	if ends[true] == 0 || ends[false] == 0 {
+		t.Errorf("ends: %v", ends)
+	}
+}
+
 func TestPartition(t *testing.T) {
 	w := newWorld(5, 4, Options{Faults: slow, IdleTimeout: 10 * time.Second})
 	for a := range 4 {
