@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/arch/x86/x86asm"
 
-	"damson/bench/pvm/measure"
+	"damson/bench/pvm/cputime"
 	"damson/internal/nodiff"
 	"damson/internal/pvm"
 	"damson/internal/vectors"
@@ -208,11 +208,11 @@ func BenchmarkHostile(b *testing.B) {
 			b.SetBytes(4_000_000)
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			start := measure.ThreadTime()
+			start := cputime.Thread()
 			for b.Loop() {
 				_ = lower(l, p)
 			}
-			b.ReportMetric(float64(measure.ThreadTime()-start)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(cputime.Thread()-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

@@ -15,11 +15,15 @@ const engineNames = "jit, interp, or verify (both, compared at every exit); auto
 
 // newEngine makes the engine that --engine names, and says on w if it had to take another.
 func newEngine(name string, w io.Writer) (pvm.Engine, error) {
+	return newEngineBy(name, w, jit.Options{})
+}
+
+func newEngineBy(name string, w io.Writer, o jit.Options) (pvm.Engine, error) {
 	kind := engine.Kind(name)
 	if name == "auto" {
 		kind = engine.Auto
 	}
-	made, why, err := engine.New(kind, jit.Options{})
+	made, why, err := engine.New(kind, o)
 	if err != nil {
 		return nil, fmt.Errorf("--engine %s: %w", name, err)
 	}

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"damson/internal/pvm"
+	"damson/jit"
+
 	"github.com/spf13/cobra"
 )
 
@@ -19,8 +22,10 @@ func pvmBenchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench [flags] FILE...",
 		Short: "Time programs on each engine",
-		Long: `Bench runs every program several times on every engine and shows the medians: what compiling takes, what the
-guest's run takes, and the gas that it burns a second. The programs get the same argument.`,
+		Long: `Bench runs every program several times on every engine and shows the medians: what decoding the blob takes, what
+compiling the decoded program takes (for the interpreter: readying it), what the guest's run takes, and the gas that it
+burns a second. All times are CPU time of one thread; a first time of everything warms up and does not count. The
+programs get the same argument.`,
 		Example: `  damson pvm bench bench/programs/fib.pvm --arg 0x1e00000000000000`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, paths []string) error {
@@ -53,29 +58,26 @@ type timing struct {
 	Engine    string  `json:"engine"`
 	Exit      string  `json:"exit"`
 	GasUsed   int64   `json:"gas_used"`
-	NsCompile int64   `json:"ns_compile"`
+	NsDecode  int64   `json:"ns_decode"`
+	NsCompile int64   `json:"ns_compile"`   // of what was decoded
 	CompileMB float64 `json:"compile_mb_s"` // guest code
 	NsExec    int64   `json:"ns_exec"`
 	MgasS     float64 `json:"mgas_s"`
 }
 
-// time compiles and runs a program so often and gives the medians. Each time has an engine of its own, so that nothing
-// is found in a cache.
+// time decodes, compiles and runs a program so often, and once before that to warm up, and gives the medians.
 func (f *programFlags) time(path, name string, runs int, log io.Writer) (*timing, error) {
 	if runs < 1 {
 		return nil, fmt.Errorf("--runs %d: want at least 1", runs)
 	}
-	row := &timing{File: path}
-	var compiles, execs []int64
+	e, err := newEngineBy(name, log, jit.Options{CacheBytes: 1})
+	if err != nil {
+		return nil, err
+	}
+	row := &timing{File: path, Engine: engineName(name, e)}
+	var decodes, compiles, execs []int64
 	octets := 0
-	for n := range runs {
-		if n > 0 {
-			log = io.Discard // what an engine says it has said
-		}
-		e, err := newEngine(name, log)
-		if err != nil {
-			return nil, err
-		}
+	for n := range runs + 1 {
 		p, err := f.load(path, e)
 		if err != nil {
 			return nil, err
@@ -84,15 +86,30 @@ func (f *programFlags) time(path, name string, runs int, log io.Writer) (*timing
 		if err != nil {
 			return nil, err
 		}
-		compiles, execs = append(compiles, p.nsCompile), append(execs, took.Nanoseconds())
-		row.Engine, row.Exit, row.GasUsed = engineName(name, e), exitNames[exit.Reason], gasUsed(f.gas, m)
-		octets = p.octets
+		if n > 0 {
+			decodes, compiles = append(decodes, p.nsDecode), append(compiles, p.nsCompile)
+			execs = append(execs, took.Nanoseconds())
+		}
+		row.Exit, row.GasUsed, octets = exitNames[exit.Reason], gasUsed(f.gas, m), p.octets
 		p.memory.Release()
+		if err := forget(e); err != nil {
+			return nil, err
+		}
 	}
-	row.NsCompile, row.NsExec = middle(compiles), middle(execs)
+	row.NsDecode, row.NsCompile, row.NsExec = middle(decodes), middle(compiles), middle(execs)
 	row.CompileMB = 1000 * float64(octets) / float64(max(row.NsCompile, 1))
 	row.MgasS = 1000 * float64(row.GasUsed) / float64(max(row.NsExec, 1))
 	return row, nil
+}
+
+// forget makes an engine that keeps but the last program that it compiled forget it, by compiling a trap.
+func forget(e pvm.Engine) error {
+	p, err := pvm.Decode([]byte{0, 1, 1, 0, 1})
+	if err != nil {
+		return err
+	}
+	_, err = e.Compile(p)
+	return err
 }
 
 // middle is the median.
@@ -103,10 +120,10 @@ func middle(times []int64) int64 {
 
 func printTimings(w io.Writer, rows []timing) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "file\tengine\texit\tgas used\tcompile ms\tcompile MB/s\trun ms\tMgas/s\t")
+	fmt.Fprintln(t, "file\tengine\texit\tgas used\tdecode ms\tcompile ms\tcompile MB/s\trun ms\tMgas/s\t")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%.3f\t%.0f\t%.3f\t%.0f\t\n", r.File, r.Engine, r.Exit, r.GasUsed,
-			float64(r.NsCompile)/1e6, r.CompileMB, float64(r.NsExec)/1e6, r.MgasS)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%.3f\t%.3f\t%.0f\t%.3f\t%.0f\t\n", r.File, r.Engine, r.Exit, r.GasUsed,
+			float64(r.NsDecode)/1e6, float64(r.NsCompile)/1e6, r.CompileMB, float64(r.NsExec)/1e6, r.MgasS)
 	}
 	return t.Flush()
 }

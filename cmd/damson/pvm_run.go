@@ -23,7 +23,8 @@ func pvmRunCommand() *cobra.Command {
 		Use:   "run [flags] FILE",
 		Short: "Run a program and show how it ends",
 		Long: `Run starts the program at counter 0 with the registers and memory of a standard program and shows how it ends.
-The exit status is 0 only if it halts.
+The exit status is 0 only if it halts. Times are CPU time of the thread: of compiling what was decoded, in a process where
+nothing was compiled before, and of the program's run alone.
 
 With --trace there is a line for every instruction before that: where it is in the code, what it is, the gas that is
 left, the registers that it changed and what it stored where. The interpreter runs it, unless --engine says otherwise.`,
@@ -109,9 +110,9 @@ type outcome struct {
 	GasUsed   int64                 `json:"gas_used"`
 	PC        uint64                `json:"pc"` // the instruction that ended the run, or after a host call the next
 	Registers [pvm.Registers]string `json:"registers"`
-	Output    string                `json:"output"` // what r7 and r8 point to after a halt, in hexadecimal
-	NsCompile int64                 `json:"ns_compile"`
-	NsExec    int64                 `json:"ns_exec"` // the guest's run alone
+	Output    string                `json:"output"`     // what r7 and r8 point to after a halt, in hexadecimal
+	NsCompile int64                 `json:"ns_compile"` // without decoding the blob
+	NsExec    int64                 `json:"ns_exec"`    // the guest's run alone
 }
 
 var exitNames = map[pvm.Reason]string{

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"damson/bench/programs"
+	"damson/bench/pvm/cputime"
 	"damson/internal/pvm"
 )
 
@@ -50,13 +51,13 @@ func (g *Guest) Time() (time.Duration, error) {
 	g.m.PC, g.m.Gas = 0, g.Run.Gas
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	start := ThreadTime()
+	start := cputime.Thread()
 	exit := g.code.Run(&g.m)
 	for exit == (pvm.Exit{Reason: pvm.HostCall}) {
 		g.m.Regs[7]++
 		exit = g.code.Run(&g.m)
 	}
-	took := ThreadTime() - start
+	took := cputime.Thread() - start
 	return took, g.check(exit)
 }
 

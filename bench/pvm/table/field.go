@@ -15,6 +15,7 @@ import (
 	"runtime"
 
 	"damson/bench/programs"
+	"damson/bench/pvm/cputime"
 	"damson/bench/pvm/measure"
 	"damson/bench/pvm/native"
 	"damson/bench/pvm/twins"
@@ -122,9 +123,9 @@ func (c *runner) timeTwin(n uint64) error {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	start := measure.ThreadTime()
+	start := cputime.Thread()
 	got := twin(n)
-	c.twin = append(c.twin, milliseconds(measure.ThreadTime()-start))
+	c.twin = append(c.twin, milliseconds(cputime.Thread()-start))
 	if want := binary.LittleEndian.Uint64(c.guest.Run.Output); got != want {
 		return fmt.Errorf("%s in Go: %#x, want %#x", c.program.Name, got, want)
 	}

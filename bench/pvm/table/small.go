@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"damson/bench/programs"
+	"damson/bench/pvm/cputime"
 	"damson/bench/pvm/measure"
 	"damson/internal/engine"
 	"damson/internal/pvm"
@@ -82,11 +83,11 @@ func medianOf(rounds int, f, between func() error) (float64, error) {
 	defer runtime.UnlockOSThread()
 	var times []float64
 	for range rounds + 1 { // the first one warms up
-		start := measure.ThreadTime()
+		start := cputime.Thread()
 		if err := f(); err != nil {
 			return 0, err
 		}
-		times = append(times, milliseconds(measure.ThreadTime()-start))
+		times = append(times, milliseconds(cputime.Thread()-start))
 		if between != nil {
 			if err := between(); err != nil {
 				return 0, err
