@@ -39,6 +39,9 @@ var runnerText string
 //go:embed anyone.pvmasm
 var anyoneText string
 
+//go:embed primes.pvmasm
+var primesText string
+
 // The codes, assembled when first asked for.
 var (
 	Store   = sync.OnceValue(func() *Code { return assemble("store", storeText) })
@@ -50,13 +53,18 @@ var (
 )
 
 // Square is a program, for Runner, that gives back the square of its number.
-var Square = sync.OnceValue(func() []byte {
-	object, err := asm.Assemble(".program\nmul_64 r7, r7, r7\ntrap\n")
+var Square = sync.OnceValue(func() []byte { return program("square", ".program\nmul_64 r7, r7, r7\ntrap\n") })
+
+// Primes is a program that counts the primes below its number, by trial division, and gives back how many there are.
+var Primes = sync.OnceValue(func() []byte { return program("primes", primesText) })
+
+func program(name, text string) []byte {
+	object, err := asm.Assemble(text)
 	if err != nil {
-		invariants.Fail("services: square: %v", err)
+		invariants.Fail("services: %s: %v", name, err)
 	}
 	return object.Octets()
-})
+}
 
 // assemble makes a code of a text that comes with this package, so that it cannot be wrong.
 func assemble(name, text string) *Code {
