@@ -118,6 +118,7 @@ const (
 	ForgetVotes            // what was voted is not known after a restart
 	AnyStateRoot           // votes for one header count together whatever the state root
 	IgnoreEstimate         // prevotes are for the best block, even if an earlier round may have finalized another one
+	IgnoreVotes            // the votes of others do not count
 )
 
 // gossipTime is T: within so much time, for slots of six seconds, what one voter sends reaches all others.

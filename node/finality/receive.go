@@ -130,7 +130,7 @@ func (v *Voter) admitVotes(id jamnp.PeerID, count int) bool {
 // rounds to come: who is so far ahead will be asked when it says so.
 func (v *Voter) takeBallots(id jamnp.PeerID, number uint64, set uint32, ballots []jamnp.TypedBallot) {
 	r := v.receiving(number)
-	if set != v.set.ID || r == nil {
+	if set != v.set.ID || r == nil || v.Mistake == IgnoreVotes {
 		return
 	}
 	var news []jamnp.TypedBallot

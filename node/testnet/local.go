@@ -83,8 +83,8 @@ type cut struct {
 	own   []int                  // by validator
 }
 
-// split cuts the validators before one off from it and those after it.
-func (n *Net) split(first int) {
+// Split cuts the validators before one off from it and those after it. It needs the scenario Partition, whose sockets can be cut.
+func (n *Net) Split(first int) {
 	n.cut.mu.Lock()
 	defer n.cut.mu.Unlock()
 	n.cut.sides, n.cut.own = make(map[netip.AddrPort]int), make([]int, len(n.addresses))
@@ -95,8 +95,8 @@ func (n *Net) split(first int) {
 	}
 }
 
-// heal ends a split.
-func (n *Net) heal() {
+// Heal ends a split.
+func (n *Net) Heal() {
 	n.cut.mu.Lock()
 	defer n.cut.mu.Unlock()
 	n.cut.sides = nil

@@ -59,10 +59,10 @@ func (n *Net) disturb(ctx context.Context, done, count int) (note string, err er
 	case Partition:
 		switch done {
 		case begin:
-			n.split(len(n.members) / 2)
+			n.Split(len(n.members) / 2)
 			return "the network is cut in two halves", nil
 		case end:
-			n.heal()
+			n.Heal()
 			return "the halves are joined again", nil
 		}
 	case Restart:

@@ -5,6 +5,7 @@
 package testnet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,8 +41,9 @@ type Options struct {
 	// Command starts `damson run` in a process of its own, with arguments; nil means that all nodes are in this process.
 	Command  func(ctx context.Context, validator int, arguments ...string) (Process, error)
 	Scenario Scenario
-	Settling int   // slots at the end that are not those of the run, at most; 0 means 8
-	Work     *Work // packages for the cores; nil means none
+	Settling int           // slots at the end that are not those of the run, at most; 0 means 8
+	Work     *Work         // packages for the cores; nil means none
+	Lead     time.Duration // from the start to the first slot, for nodes in this process; 0 means 2 s
 }
 
 // member is a node of the network.
@@ -144,7 +146,7 @@ func (n *Net) keyDir(validator int) string { return filepath.Join(n.dir(validato
 
 // Start starts all nodes. The context ends those that are processes.
 func (n *Net) Start(ctx context.Context) error {
-	ahead := lead
+	ahead := cmp.Or(n.Lead, lead)
 	if n.Command != nil {
 		ahead += leadProcess * time.Duration(len(n.members))
 	}
