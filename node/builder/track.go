@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"damson/crypto/blake2b"
 	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/net/jamnp"
@@ -67,7 +66,8 @@ func (t *Track) Last() (Stage, bool) {
 // Done says whether there is nothing more to come.
 func (t *Track) Done() bool { return t.Has(Final) || t.Err != nil && !t.Has(Guaranteed) }
 
-func (t *Track) reach(s Stage, at time.Time, slot protocol.Slot) {
+// Reach notes that the package has come to a stage, if that is news.
+func (t *Track) Reach(s Stage, at time.Time, slot protocol.Slot) {
 	if !t.Has(s) {
 		t.At[s], t.Slots[s] = at, slot
 	}
@@ -162,9 +162,8 @@ func (b *Builder) look(x *chain.Block) error {
 			continue
 		}
 		if t := b.tracks[a.Report.Package.Hash]; t != nil {
-			t.Report, t.Core, t.Err = &a.Report, a.Report.Core, nil
-			t.reach(Refined, now, x.Slot)
-			t.reach(Guaranteed, now, x.Slot)
+			t.Err = nil
+			t.Saw(Guaranteed, now, x.Slot, &a.Report)
 			b.changed(t)
 		}
 	}
@@ -182,8 +181,8 @@ func (b *Builder) look(x *chain.Block) error {
 	}
 	for _, hash := range done[len(done)-1] {
 		if t := b.tracks[hash]; t != nil {
-			t.reach(Available, now, x.Slot)
-			t.reach(Accumulated, now, x.Slot)
+			t.Reach(Available, now, x.Slot)
+			t.Reach(Accumulated, now, x.Slot)
 			t.accumulated = x.Hash
 			b.changed(t)
 		}
@@ -196,7 +195,7 @@ func (b *Builder) waiting(ready state.Ready, now time.Time, x *chain.Block) {
 	for _, list := range ready {
 		for i := range list {
 			if t := b.tracks[list[i].Report.Package.Hash]; t != nil && !t.Has(Available) {
-				t.reach(Available, now, x.Slot)
+				t.Reach(Available, now, x.Slot)
 				b.changed(t)
 			}
 		}
@@ -218,48 +217,66 @@ func (b *Builder) mark(s Stage, x *chain.Block) {
 	}
 	slices.SortFunc(list, func(a, b *Track) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	for _, t := range list {
-		t.reach(s, now, x.Slot)
+		t.Reach(s, now, x.Slot)
 		b.changed(t)
 	}
 }
 
-// reference is how a package refers to extrinsic data.
-func reference(data []byte) block.ExtrinsicRef {
-	return block.ExtrinsicRef{Hash: blake2b.Sum256(data), Length: uint32(len(data))}
+// Find looks for a package in a state: how far it has come, Guaranteed, Available or Accumulated, in which slot it was guaranteed,
+// and the report as long as the state has it. Submitted means that the state knows nothing of it, any more or yet.
+func Find(sigma *state.State, hash protocol.Hash) (s Stage, slot protocol.Slot, r *block.Report, err error) {
+	reports, err := sigma.Reports()
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	for _, a := range reports {
+		if a != nil && a.Report.Package.Hash == hash {
+			return Guaranteed, a.Slot, &a.Report, nil
+		}
+	}
+	ready, err := sigma.Ready()
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	for _, list := range ready {
+		for i := range list {
+			if list[i].Report.Package.Hash == hash {
+				return Available, 0, &list[i].Report, nil
+			}
+		}
+	}
+	accumulated, err := sigma.Accumulated()
+	for _, list := range accumulated {
+		if slices.Contains(list, hash) {
+			return Accumulated, 0, nil, err
+		}
+	}
+	return Submitted, 0, nil, err
 }
 
 // Recall looks for a package in the state after the best block, for those that were submitted before this node followed the chain:
 // as far as the state tells, it has come. What the state tells is when it was seen, not when it was.
 func (b *Builder) Recall(t *Track) error {
 	best := b.Node.Chain.Best()
-	now := b.Node.Loop.Now()
-	reports, err := best.State.Reports()
-	if err != nil {
-		return err
-	}
-	for _, a := range reports {
-		if a != nil && a.Report.Package.Hash == t.Hash {
-			t.Report, t.Core = &a.Report, a.Report.Core
-			t.reach(Refined, now, a.Slot)
-			t.reach(Guaranteed, now, a.Slot)
+	s, slot, report, err := Find(best.State, t.Hash)
+	if err == nil && s >= Guaranteed {
+		if slot == 0 {
+			slot = best.Slot
 		}
-	}
-	ready, err := best.State.Ready()
-	if err != nil {
-		return err
-	}
-	b.waiting(ready, now, best)
-	done, err := best.State.Accumulated()
-	if err != nil {
-		return err
-	}
-	for _, list := range done {
-		if slices.Contains(list, t.Hash) {
-			for s := Refined; s <= Accumulated; s++ {
-				t.reach(s, now, best.Slot)
-			}
+		t.Saw(s, b.Node.Loop.Now(), slot, report)
+		if s == Accumulated {
 			t.accumulated = best.Hash
 		}
 	}
-	return nil
+	return err
+}
+
+// Saw takes in how far a package has come in a state: to a stage, and to all before it from when its guarantee stood in a block.
+func (t *Track) Saw(s Stage, at time.Time, slot protocol.Slot, r *block.Report) {
+	if r != nil {
+		t.Report, t.Core = r, r.Core
+	}
+	for stage := Refined; stage <= s; stage++ {
+		t.Reach(stage, at, slot)
+	}
 }
