@@ -31,6 +31,7 @@ const (
 	kindServices   kind = "ServiceIds"
 	kindParameters kind = "VersionedParameters"
 	kindStatus     kind = "Status"
+	kindStage      kind = "Stage"
 )
 
 // param is a parameter of a method.

@@ -123,6 +123,18 @@ func questions() []*method {
 			null: unknownState, params: []param{atBlock}, call: stateful(readServices),
 		},
 		{
+			name: "packageStage", about: "Tells how far a work package has come: guaranteed, available or accumulated. The report, encoded as in " +
+				"blocks, comes with it until it is accumulated, and is null then.",
+			results: []value{{"stage", kindStage}, {"report", kindBlob}}, null: "the state does not know the package, or " + unknownState,
+			params: []param{atBlock, {name: "package", kind: kindHash, about: "The hash of the package."}}, ours: true,
+			call: stateful(readPackage),
+		},
+		{
+			name: "authorizerQueue", about: "Gives the queue of authorizers of a core.", results: []value{{"authorizers", kindBlobs}},
+			null: "there is no such core, or " + unknownState,
+			params: []param{atBlock, {name: "core", kind: kindCore, about: "The core."}}, ours: true, call: stateful(readQueue),
+		},
+		{
 			name: "status", about: "Tells how the node is: heads, peers, pools, counters.", results: []value{{"status", kindStatus}},
 			ours: true, call: (*Server).status,
 		},

@@ -120,6 +120,7 @@ func schemas() object {
 		string(kindSlots):    list(kindSlot),
 		string(kindServices): list(kindService),
 		string(kindStatus):   object{"type": "object", "description": "How the node is."},
+		string(kindStage):    object{"type": "string", "enum": []string{"guaranteed", "available", "accumulated"}},
 		string(kindParameters): object{
 			"type": "object", "required": []string{"V1"},
 			"properties": object{"V1": object{

@@ -1,6 +1,10 @@
 package rpc
 
-import "damson/internal/protocol"
+import (
+	"math"
+
+	"damson/internal/protocol"
+)
 
 // Parameters is JIP-2's object of the chain's constants, in its order.
 type Parameters struct {
@@ -55,6 +59,31 @@ func ParametersOf(p *protocol.Params) *Parameters {
 		MaxIsAuthorizedCodeSize: uint64(p.MaxAuthorizerCode), MaxExports: uint64(p.MaxPackageExports),
 		MaxRefineMemory: addressSpace, MaxIsAuthorizedMemory: addressSpace,
 	}
+}
+
+// Params gives the constants of a chain as far as the object tells; the others are those of the paper. There is a core for every three
+// validators, and segments are as long as everywhere.
+func (o *Parameters) Params() *protocol.Params {
+	p := protocol.Full()
+	octets := p.SegmentOctets()
+	p.ServiceDeposit, p.ItemDeposit = protocol.Balance(o.DepositPerAccount), protocol.Balance(o.DepositPerItem)
+	p.OctetDeposit = protocol.Balance(o.DepositPerByte)
+	p.ReportGas, p.AuthorizationGas = protocol.Gas(o.MaxAccumulateGas), protocol.Gas(o.MaxIsAuthorizedGas)
+	p.RefineGas, p.BlockGas = protocol.Gas(o.MaxRefineGas), protocol.Gas(o.BlockGasLimit)
+	p.ExpungePeriod, p.EpochLength = protocol.Slot(o.MinTurnaroundPeriod), protocol.Slot(o.EpochPeriod)
+	p.LookupAnchorAge, p.RotationPeriod = protocol.Slot(o.MaxLookupAnchorAge), protocol.Slot(o.RotationPeriod)
+	p.AvailabilityTimeout = protocol.Slot(o.AvailabilityTimeout)
+	for at, value := range map[*int]uint64{
+		&p.RecentBlocks: o.RecentBlockCount, &p.MaxPackageItems: o.MaxWorkItems, &p.MaxReportDeps: o.MaxDependencies,
+		&p.MaxBlockTickets: o.MaxTicketsPerBlock, &p.TicketAttempts: o.TicketsAttemptsNumber, &p.AuthPoolSize: o.AuthWindow,
+		&p.AuthQueueSize: o.AuthQueueLen, &p.MaxPackageExtrinsics: o.MaxExtrinsics, &p.Validators: o.ValCount,
+		&p.Cores: o.ValCount / 3, &p.MaxBundle: o.MaxInput, &p.MaxServiceCode: o.MaxRefineCodeSize, &p.PieceOctets: o.BasicPieceLen,
+		&p.MaxPackageImports: o.MaxImports, &p.MaxAuthorizerCode: o.MaxIsAuthorizedCodeSize, &p.MaxPackageExports: o.MaxExports,
+	} {
+		*at = int(min(value, math.MaxInt32))
+	}
+	p.SegmentPieces = octets / max(p.PieceOctets, 1)
+	return p
 }
 
 func (s *Server) parameters(*call) (result, *Error) {

@@ -231,6 +231,23 @@ func (c *Client) SubmitPreimage(ctx context.Context, id protocol.ServiceID, blob
 	return c.Call(ctx, "submitPreimage", nil, id, present(blob), block[:])
 }
 
+// PackageStage tells how far a package has come after a block: guaranteed, available or accumulated; empty if the state knows
+// nothing of it. The encoded report is nil when the state has it no more. It is not in JIP-2.
+func (c *Client) PackageStage(ctx context.Context, block, pkg protocol.Hash) (stage string, report []byte, err error) {
+	_, err = c.values(ctx, "packageStage", []any{block[:], pkg[:]}, &stage, &report)
+	return stage, report, err
+}
+
+// AuthorizerQueue gives the queue of a core after a block, or ErrUnknown. It is not in JIP-2.
+func (c *Client) AuthorizerQueue(ctx context.Context, block protocol.Hash, core protocol.Core) (list []protocol.Hash, err error) {
+	var hashes []hash
+	ok, err := c.values(ctx, "authorizerQueue", []any{block[:], core}, &hashes)
+	for _, h := range hashes {
+		list = append(list, protocol.Hash(h))
+	}
+	return list, known(ok, err)
+}
+
 // Status tells how the node is. It is not in JIP-2.
 func (c *Client) Status(ctx context.Context) (*rpc.Status, error) {
 	s := new(rpc.Status)
