@@ -95,6 +95,7 @@ type Prove func(key *bandersnatch.SecretKey, input []byte) (protocol.RingSignatu
 type Mistakes struct {
 	SealTwice   bool // for each slot two blocks are made, on different parents if there are
 	ForgetSeals bool // what was sealed is not kept on disk
+	NoTickets   bool // no tickets are made
 }
 
 // Author makes blocks. All its methods are for the loop's goroutine.

@@ -46,7 +46,7 @@ func (a *Author) compete(slot protocol.Slot) {
 	if _, phase := a.opts.Params.Epoch(slot); !ok || phase >= a.opts.Params.ContestLength {
 		return
 	}
-	if a.opts.Prover == nil {
+	if a.opts.Prover == nil || a.opts.Mistakes.NoTickets {
 		return
 	}
 	a.prove(slot)
