@@ -1,0 +1,5 @@
+package demo
+
+import "context"
+
+func auditing(context.Context, *show) error { return nil }
