@@ -63,7 +63,7 @@ func Ready(ctx context.Context, h *host.Host) error {
 	for {
 		ready := false
 		if !h.Do(func(n *node.Node) {
-			ready = !n.Gossip.Syncing() && n.Chain.Best().Slot+freshness >= n.Slots.At(n.Loop.Now()) && connected(n)
+			ready = !n.Gossip.Syncing() && !n.Gossip.Behind() && n.Chain.Best().Slot+freshness >= n.Slots.At(n.Loop.Now()) && connected(n)
 		}) {
 			return errors.New("builder: the node has stopped")
 		}

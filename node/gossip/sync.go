@@ -66,6 +66,9 @@ func (g *Gossip) begin(s *syncing) {
 	g.advance(s)
 }
 
+// Behind says whether a peer has told of a block that is later than the best one here.
+func (g *Gossip) Behind() bool { return g.target() > g.Chain.Best().Slot }
+
 // target is the latest slot that peers say they have a block of.
 func (g *Gossip) target() (slot protocol.Slot) {
 	for _, p := range g.order {
