@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"damson/internal/pvm"
 	"damson/jit"
+	"damson/node/dashboard"
 	"damson/node/host"
 	"damson/node/metrics"
 	"damson/node/rpc"
@@ -29,6 +31,10 @@ type serveFlags struct {
 	cors, hosts []string
 	unsafe      bool
 	metrics     string
+	dashboard   string
+
+	network *networkPage // nil: not in a network
+	index   int          // in the network
 }
 
 // registerPort has a network's flag for the first of its nodes' ports.
@@ -36,13 +42,20 @@ func (f *serveFlags) registerPort(cmd *cobra.Command) {
 	f.host = "127.0.0.1"
 	cmd.Flags().Uint16Var(&f.port, "rpc-port", rpcPort,
 		"TCP `PORT` for requests to node 0 (JIP-2, docs/RPC.md); node 1 has the next, and so on; 0 means none")
+	cmd.Flags().StringVar(&f.metrics, "metrics", "", "`IP:PORT` at which Prometheus finds /metrics of node 0; node 1 has the next port, and so on")
+	cmd.Flags().StringVar(&f.dashboard, "dashboard", dashboard.DefaultAddress,
+		"`IP:PORT`, of this machine's loopback, of a web page that shows the network (docs/DASHBOARD.md); none without")
 }
 
 // of gives the flags for a node of a network.
 func (f *serveFlags) of(validator int) *serveFlags {
 	one := *f
+	one.index = validator
 	if f.port != 0 {
 		one.port += uint16(validator)
+	}
+	if at, err := netip.ParseAddrPort(f.metrics); err == nil && at.Port() != 0 {
+		one.metrics = netip.AddrPortFrom(at.Addr(), at.Port()+uint16(validator)).String()
 	}
 	return &one
 }
@@ -65,6 +78,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.hosts, "rpc-hosts", nil, "`NAME` by which the node may be asked, besides localhost and addresses")
 	flags.BoolVar(&f.unsafe, "rpc-unsafe", false, "let everybody submit packages and preimages who may ask, and not only this machine")
 	flags.StringVar(&f.metrics, "metrics", "", "`IP:PORT` at which Prometheus finds /metrics")
+	flags.StringVar(&f.dashboard, "dashboard", "", "`IP:PORT`, of this machine's loopback, of a web page that shows the node (docs/DASHBOARD.md)")
 }
 
 // served is what answers for a node.
@@ -73,6 +87,8 @@ type served struct {
 	log     *slog.Logger
 	figures *metrics.Metrics // nil: nobody wants them
 	server  *rpc.Server
+	page    *dashboard.Server // nil: none of its own
+	record  *dashboard.Record // nil: no page shows the node
 
 	closers []func() error
 }
@@ -83,11 +99,12 @@ func (f *serveFlags) serve(o *host.Options) *served {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.makePage(o)
 	if f.metrics == "" {
 		return s
 	}
 	s.figures = metrics.New(metrics.Options{
-		Log: o.Log, Version: buildVersion(), Programs: compiled(o.Engine),
+		Log: o.Log, Version: buildVersion(), Programs: compiled(o.Engine), Hosts: f.hosts,
 		RPC: func() rpc.Statistics {
 			if s.server == nil {
 				return rpc.Statistics{}
@@ -95,7 +112,7 @@ func (f *serveFlags) serve(o *host.Options) *served {
 			return s.server.Statistics()
 		},
 	})
-	o.Observe = s.figures.Observe
+	o.Observe = observeBoth(o.Observe, s.figures.Observe)
 	return s
 }
 
@@ -120,6 +137,9 @@ func (s *served) start(h *host.Host, asked bool) error {
 			}
 			s.log.Warn("the node answers no requests: the port for them cannot be had", "port", s.flags.port, "error", err)
 		}
+	}
+	if err := s.showPage(h); err != nil {
+		return err
 	}
 	if s.figures == nil {
 		return nil
@@ -157,6 +177,9 @@ func (s *served) answer(h *host.Host) error {
 	}
 	listener := rpc.Serve(socket, s.server)
 	s.closers = append(s.closers, listener.Close)
+	if f.network != nil {
+		f.network.answers(f.index)
+	}
 	s.log.Info("requests are answered", "at", "ws://"+listener.Address.String()+"/", "docs", "http://"+listener.Address.String()+"/docs")
 	if f.unsafe {
 		s.log.Warn("--rpc-unsafe: whoever reaches the port may submit packages and preimages")
@@ -167,6 +190,9 @@ func (s *served) answer(h *host.Host) error {
 // close ends all of it. The node must still run, or have been stopped.
 func (s *served) close() error {
 	var errs []error
+	if s.record != nil {
+		s.record.Leave()
+	}
 	for _, end := range s.closers {
 		errs = append(errs, end())
 	}

@@ -153,6 +153,10 @@ func runTestnet(cmd *cobra.Command, f *testnetFlags) (err error) {
 		f.separate = true
 		o.Command = (&spawner{f: f, dir: o.Dir, stderr: cmd.ErrOrStderr()}).start
 	}
+	if err := f.openPage(cmd, &o); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.serve.network.close()) }()
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once; processes follow it
@@ -179,6 +183,9 @@ func (f *testnetFlags) follow(ctx context.Context, cmd *cobra.Command, o *testne
 	// Processes end by Stop, in order, and not with the context.
 	if err := n.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
+	}
+	if show != nil {
+		f.serve.showAddresses(out, len(n.Keys), f.separate)
 	}
 	var each func(*testnet.View)
 	if show != nil {
@@ -235,6 +242,7 @@ func (s *spawner) start(_ context.Context, validator int, arguments ...string) (
 	arguments = append([]string{
 		"run", "--with-parent", "--engine", s.f.engine, "--cache", "32", "--log-level", level, "--log-format", s.f.log.format,
 		"--rpc-port", strconv.Itoa(int(s.f.serve.of(validator).port)), "--telemetry", s.f.telemetry,
+		"--metrics", s.f.serve.of(validator).metrics, "--dashboard", s.f.serve.network.socket(s.dir, validator),
 	}, arguments...)
 	c := &child{Cmd: exec.Command(program, arguments...), ended: make(chan error, 1)} //nolint:gosec // this program
 	in, err := c.StdinPipe()

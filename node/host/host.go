@@ -17,6 +17,7 @@ import (
 
 	"damson/crypto/bandersnatch"
 	"damson/crypto/ed25519"
+	"damson/internal/block"
 	"damson/internal/protocol"
 	"damson/internal/pvm"
 	"damson/net/jamnp"
@@ -30,6 +31,7 @@ import (
 	"damson/node/loop"
 	"damson/node/telemetry"
 	"damson/state/claim"
+	"damson/state/invoke"
 	"damson/state/store"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -66,7 +68,10 @@ type Options struct {
 	Warp         bool
 	WarpProgress func(gossip.WarpProgress) // optional
 
-	Observe func(importer.Stage, time.Duration) // see importer.Options; optional
+	// What is executed and how it goes, told beside the loop; all optional.
+	Observe    func(importer.Stage, time.Duration)                 // see importer.Options
+	Executing  func(hash protocol.Hash, v *block.View, octets int) // see chain.Options
+	ServiceLog func(invoke.LogEvent)                               // see importer.Options
 
 	// Telemetry says where to tell what the node does, and what is told of the node besides what the host knows; optional.
 	Telemetry *telemetry.Options
@@ -158,6 +163,7 @@ func openShelf(o *Options) (*shelf.Shelf, error) {
 func (h *Host) make(o *Options) (*node.Node, error) {
 	im, err := importer.New(importer.Options{
 		Params: o.Spec.Params, Engine: o.Engine, Claims: claim.Options{Setup: o.Setup}, Observe: o.Observe,
+		ServiceLog: o.ServiceLog,
 	})
 	if err != nil {
 		return nil, err
@@ -191,7 +197,22 @@ func (h *Host) make(o *Options) (*node.Node, error) {
 	}
 	h.newProbe(o)
 	h.observe(&options)
+	options.Observe.Executing = both(options.Observe.Executing, o.Executing)
 	return node.New(options)
+}
+
+// both makes one function of two, either of which may be nil.
+func both(a, b func(protocol.Hash, *block.View, int)) func(protocol.Hash, *block.View, int) {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	return func(hash protocol.Hash, v *block.View, octets int) {
+		a(hash, v, octets)
+		b(hash, v, octets)
+	}
 }
 
 // patience is how long the preferred initiator of a connection is waited for, at slots of six seconds. JAMNP-S, "Strategy".
@@ -245,6 +266,12 @@ func (h *Host) do(do func()) bool {
 		h.ended <- err
 		return false
 	}
+}
+
+// Traffic tells what has gone over the connections of the node; nothing if it has stopped.
+func (h *Host) Traffic() (all []quic.Traffic) {
+	h.do(func() { all = h.network.Traffic() })
+	return all
 }
 
 // Err tells why the node cannot go on: what it wrote may not have reached the disk.

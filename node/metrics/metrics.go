@@ -42,6 +42,7 @@ type Options struct {
 	Version  string                // of the program
 	Programs func() Programs       // of the recompiler
 	RPC      func() rpc.Statistics // of the server
+	Hosts    []string              // names by which the node may be asked, besides localhost and addresses
 }
 
 // Metrics are a node's figures. Make them before the node, which is to be told of Observe, and Follow it when it is there.
@@ -145,11 +146,18 @@ func used(services []state.ServiceActivity) (accumulated, refined usage) {
 	return accumulated, refined
 }
 
-// Handler serves the figures.
+// Handler serves the figures, to whoever asks for them by a name that is known: as requests by RPC are, against DNS rebinding.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+	figures := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		Registry: m.registry, MaxRequestsInFlight: 4, Timeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !rpc.KnownHost(r.Host, m.opts.Hosts) {
+			http.Error(w, "the node is not known by this name (see --rpc-hosts)", http.StatusForbidden)
+			return
+		}
+		figures.ServeHTTP(w, r)
 	})
 }
 

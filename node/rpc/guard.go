@@ -52,8 +52,11 @@ func (s *Server) refuse(w http.ResponseWriter, why string) bool {
 	return false
 }
 
-// knownHost tells whether the node may be asked for by what the Host header says.
-func (s *Server) knownHost(host string) bool {
+func (s *Server) knownHost(host string) bool { return KnownHost(host, s.opts.Hosts) }
+
+// KnownHost tells whether a server on this machine may be asked for by what the Host header says: by an address, by a name of this
+// machine, or by one of the names given, of which "*" means all.
+func KnownHost(host string, names []string) bool {
 	name := hostname(host)
 	if _, err := netip.ParseAddr(name); err == nil {
 		return true
@@ -61,7 +64,7 @@ func (s *Server) knownHost(host string) bool {
 	if isLocalName(name) {
 		return true
 	}
-	return slices.ContainsFunc(s.opts.Hosts, func(known string) bool { return known == "*" || strings.EqualFold(known, name) })
+	return slices.ContainsFunc(names, func(known string) bool { return known == "*" || strings.EqualFold(known, name) })
 }
 
 func isLocalName(name string) bool {
