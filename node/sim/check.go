@@ -31,6 +31,7 @@ type checker struct {
 	ticketed   int
 	best       protocol.Slot
 	finalized  protocol.Slot
+	work       *workChecker // nil without
 	lag        time.Duration
 	lags       int
 }
@@ -42,6 +43,8 @@ type seen struct {
 	author     int
 	parent     *seen // nil for the genesis
 	height     int
+	available  []protocol.Hash // reports that became so in it, in a world with work
+	offenders  int
 }
 
 func (s *seen) ballot() jamnp.Ballot {
@@ -81,6 +84,9 @@ func newChecker(w *World) *checker {
 	genesis := &seen{hash: hash, root: w.shared.states[hash].Root(), author: -1}
 	c.blocks[hash] = genesis
 	c.finals = []jamnp.Ballot{genesis.ballot()}
+	if w.work != nil {
+		c.work = newWorkChecker(c)
+	}
 	for range w.Base.Keys {
 		c.views = append(c.views, make(map[protocol.Slot][]*seen))
 		c.has = append(c.has, map[protocol.Hash]bool{hash: true})
@@ -101,6 +107,9 @@ func (c *checker) honest(i int) bool { return c.world.nodes[i].liar == nil }
 
 // started forgets what a node had: it begins with what its disk has.
 func (c *checker) started(n *simNode) {
+	if c.work != nil {
+		c.work.started(n)
+	}
 	clear(c.views[n.index])
 	clear(c.has[n.index])
 	final := n.node.Chain.Finalized()
@@ -123,6 +132,9 @@ func (c *checker) imported(n *simNode, b *chain.Block) {
 	}
 	if b.StateRoot != s.root {
 		n.broken("block %s of slot %d has state root %s, elsewhere %s", b.Hash, b.Slot, b.StateRoot, s.root)
+	}
+	if c.work != nil {
+		n.desk.since[b.Hash] = c.world.now
 	}
 	if !c.has[n.index][b.Hash] {
 		c.has[n.index][b.Hash] = true
@@ -154,6 +166,9 @@ func (c *checker) judge(n *simNode, b *chain.Block) *seen {
 		c.violated("honest node %d has sealed %s and %s for slot %d", s.author, before, s.hash, s.slot)
 	}
 	c.seals[k] = s.hash
+	if c.work != nil {
+		c.work.block(s, octets, post)
+	}
 	return s
 }
 
@@ -181,6 +196,9 @@ func (c *checker) isFinal(n *simNode, b *chain.Block) {
 			return // and all before it
 		case jamnp.Ballot{}:
 			c.finals[s.height] = mine
+			if c.work != nil {
+				c.work.final(s)
+			}
 		default:
 			n.broken("finalizes %s of slot %d at height %d, where %s of slot %d is final elsewhere",
 				mine.Header, mine.Slot, s.height, before.Header, before.Slot)
@@ -192,6 +210,10 @@ func (c *checker) isFinal(n *simNode, b *chain.Block) {
 // voters gives the set of an epoch: the validators are always the same.
 func (c *checker) voters(epoch uint32) *finality.Set {
 	s := c.set[epoch]
+	if s == nil && c.work != nil {
+		s = c.work.voters(epoch)
+		c.set[epoch] = s
+	}
 	if s == nil {
 		var active []protocol.Ed25519Key
 		for _, n := range c.world.nodes {
@@ -260,6 +282,9 @@ func (c *checker) voted(n *simNode, message []byte) {
 		if _, ok := c.votes[k]; !ok {
 			c.world.say("node %d votes %d in round %d of set %d for %d %s", n.index, b.Type, m.Round, m.Set, b.Slot, b.Header)
 		}
+		if _, ok := c.votes[k]; !ok && c.work != nil && b.Type == jamnp.Prevote {
+			c.work.prevoted(n, c.blocks[b.Header], k)
+		}
 		c.votes[k] = b.Ballot
 		c.locks.voted(c, k, c.blocks[b.Header])
 	}
@@ -268,7 +293,7 @@ func (c *checker) voted(n *simNode, message []byte) {
 // blamed looks at what an honest node holds against another.
 func (c *checker) blamed(n *simNode, id jamnp.PeerID, points int, reason error) {
 	for _, other := range c.world.nodes {
-		if other.id != id || other.liar != nil || other.life == nil {
+		if other.id != id || other.liar != nil || other.life == nil || other.desk != nil && other.desk.sinful() {
 			continue
 		}
 		c.world.say("node %d blames node %d with %d: %v", n.index, other.index, points, reason)
@@ -280,6 +305,9 @@ func (c *checker) blamed(n *simNode, id jamnp.PeerID, points int, reason error) 
 
 // look looks at the best blocks of all nodes: none may stand on a block whose slot has another one in the node's tree. GP §19.
 func (c *checker) look(slot protocol.Slot) {
+	if c.work != nil {
+		c.work.look(slot)
+	}
 	for _, n := range c.world.nodes {
 		if n.life == nil || n.liar != nil {
 			continue
@@ -312,6 +340,9 @@ func (c *checker) gotOn(healed protocol.Slot) {
 
 // end says how far all have come.
 func (c *checker) end() {
+	if c.work != nil {
+		c.work.end()
+	}
 	for _, n := range c.world.nodes {
 		if n.liar == nil && (c.finalized == 0 || c.at[n.index] < c.finalized) {
 			c.finalized = c.at[n.index]

@@ -121,7 +121,7 @@ const (
 )
 
 // Queues of the nodes' loops whose work ends with a note on disk.
-var noting = map[string]bool{"author": true, "finality": true, "auditor": true}
+var noting = map[string]bool{"author": true, "finality": true, "auditor": true, "guarantor/sign": true}
 
 // Go implements loop.Loop: the work is done at some time before its end, so that a crash may come before, between and after.
 func (l *life) Go(queue string, work func() func()) {

@@ -51,6 +51,10 @@ const (
 func newPlan(w *World) *plan {
 	r := rand.New(rand.NewPCG(w.Seed, 0x706c616e))
 	p := &plan{world: w, rand: r, liars: make(map[int]kind), down: make(map[int]bool)}
+	if w.Work {
+		p.mild()
+		return p
+	}
 	p.faults = simnet.Faults{
 		MinLatency: 5 * time.Millisecond, MaxLatency: []time.Duration{
 			200 * time.Millisecond, time.Second, 3 * time.Second, 2 * w.slots.Duration,
@@ -94,6 +98,17 @@ func (p *plan) String() string {
 		fmt.Fprintf(&s, ", node %d absent until slot %d", p.absent.node, p.absent.back)
 	}
 	return s.String()
+}
+
+// mild is how bad a world with work is, where it is for reports to go wrong.
+func (p *plan) mild() {
+	r := p.rand
+	p.faults = simnet.Faults{
+		MinLatency: 5 * time.Millisecond, MaxLatency: []time.Duration{150 * time.Millisecond, 400 * time.Millisecond, time.Second}[r.IntN(3)],
+		Loss: float64(r.IntN(3)) * 0.05, Duplicate: float64(r.IntN(3)) * 0.1, Reorder: float64(r.IntN(3)) * 0.1,
+	}
+	p.splits = float64(r.IntN(3)) * 0.05
+	p.crashes = float64(r.IntN(3)) * 0.01
 }
 
 // begin lets all turns come.

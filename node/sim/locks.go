@@ -47,7 +47,7 @@ func (l *locks) voted(c *checker, k voteKey, b *seen) {
 		return
 	}
 	r.precommits[k.voter] = b
-	if locked := r.lock(c); locked != r.locked {
+	if locked := r.lock(c, k.set); locked != r.locked {
 		r.locked = locked
 		for _, later := range l.rounds(at, true) {
 			for voter := range c.world.nodes {
@@ -70,7 +70,7 @@ func (l *locks) rounds(than roundKey, later bool) []roundKey {
 }
 
 // lock gives the youngest block that could be final by the precommits of a round; nil if there is none.
-func (r *roundVotes) lock(c *checker) (locked *seen) {
+func (r *roundVotes) lock(c *checker, set uint32) (locked *seen) {
 	for voter := range c.world.nodes {
 		for b := r.precommits[voter]; b != nil && (locked == nil || b.height > locked.height); b = b.parent {
 			count := len(c.world.plan.liars)
@@ -79,7 +79,7 @@ func (r *roundVotes) lock(c *checker) (locked *seen) {
 					count++
 				}
 			}
-			if count >= c.voters(0).Threshold() {
+			if count >= c.voters(set).Threshold() {
 				locked = b
 				break
 			}

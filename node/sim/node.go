@@ -21,6 +21,7 @@ type simNode struct {
 	id    jamnp.PeerID
 	disk  *disk
 	liar  *liar // nil if it is honest
+	desk  *desk // what it has of work; nil without
 
 	life    *life // nil while it is down
 	node    *node.Node
@@ -33,6 +34,9 @@ func newNode(w *World, index int) *simNode {
 	n.disk = newDisk(func(err error) { n.broken("the disk fails: %v", err) })
 	if kind := w.plan.liars[index]; kind != honest {
 		n.liar = newLiar(n, kind)
+	}
+	if w.work != nil {
+		n.desk = newDesk(n)
 	}
 	return n
 }
@@ -48,6 +52,9 @@ func (n *simNode) start(skew time.Duration) {
 	if err := n.disk.open(w.Base.Params); err != nil {
 		n.broken("its store does not open: %v", err)
 		return
+	}
+	if n.desk != nil {
+		n.desk.open()
 	}
 	n.life = &life{world: w, node: n, skew: skew, free: make(map[string]time.Time)}
 	n.blame = make(map[jamnp.PeerID]int)
@@ -83,6 +90,9 @@ func (n *simNode) make() (err error) {
 			if n.liar != nil {
 				h = n.liar.handler(h)
 			}
+			if n.desk != nil {
+				h = hearing{h, n.desk}
+			}
 			n.network = w.net.Node(n.id, addressOf(n.index), h, n.life)
 			if n.liar != nil {
 				return n.liar.network(n.network), nil
@@ -95,6 +105,9 @@ func (n *simNode) make() (err error) {
 		o.Events.Finalized = func(c *jamnp.Commit) { w.checker.committed(n, c) }
 	} else {
 		o.Mistakes = n.liar.mistakes()
+	}
+	if n.desk != nil {
+		n.desk.options(&o)
 	}
 	n.node, err = node.New(o)
 	return err
@@ -135,6 +148,9 @@ func (n *simNode) end() {
 	n.life.over = true
 	n.world.net.Crash(n.id)
 	n.disk.crash()
+	if n.desk != nil {
+		n.desk.close()
+	}
 	n.life, n.node, n.network = nil, nil, nil
 }
 
@@ -157,6 +173,9 @@ func (w watched) Request(
 ) {
 	if kind == jamnp.GrandpaVote {
 		w.of.world.checker.voted(w.of, messages[0])
+	}
+	if w.of.desk != nil {
+		done = w.of.desk.sends(kind, messages, done)
 	}
 	w.Node.Request(id, kind, messages, limit, timeout, done)
 }

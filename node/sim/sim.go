@@ -6,6 +6,9 @@
 // that honest nodes do: no two of them may finalize what contradicts, none may say two things, and all must get on as soon
 // as faults are over; locks.go notices votes that GRANDPA's safety rests on before they do harm. shared.go lets nodes share the work of executing blocks, which gives the same for all of them.
 //
+// With work in-core, work.go submits packages and has some validators do wrong with them, work_node.go sees what nodes say and
+// hear about reports, and work_check.go holds that against GP §10 and §17.
+//
 // full.go has as many validators as the protocol, with nodes of fewer parts.
 package sim
 
@@ -31,6 +34,7 @@ type Options struct {
 	Seed  uint64
 	Slots protocol.Slot // how long the run is; 0 means 60
 	Trace io.Writer     // optional: is told all that is in the log
+	Work  bool          // cores get packages, of which all validators do the duties
 
 	// Mistakes are made by all honest nodes.
 	Mistakes  node.Mistakes
@@ -50,6 +54,7 @@ type Report struct {
 	Crashes    int
 	Messages   uint64
 	Lag        time.Duration // mean, from the beginning of a slot until a node finalized its block
+	Work       WorkReport
 }
 
 // World is a network of nodes under a seed.
@@ -63,6 +68,7 @@ type World struct {
 	plan    *plan
 	shared  *shared
 	checker *checker
+	work    *work // nil without
 	log     hash.Hash
 	crashes int
 }
@@ -77,7 +83,9 @@ func New(o Options) *World {
 		slots: loop.Slots{Era: loop.CommonEra, Duration: loop.ProtocolSlot},
 	}
 	w.now = w.slots.Start(0).Add(2 * time.Second)
-	w.plan = newPlan(w)
+	if w.plan = newPlan(w); o.Work {
+		w.work = newWork(w)
+	}
 	w.net = simnet.New(w, w.rand.Uint64(), simnet.Options{Faults: calm})
 	w.shared = newShared(w)
 	w.checker = newChecker(w)
@@ -96,6 +104,9 @@ func (w *World) Run() *Report {
 		n.start(0)
 	}
 	w.plan.begin()
+	if w.work != nil {
+		w.work.begin()
+	}
 	for slot := protocol.Slot(1); slot <= w.Slots; slot++ {
 		for part := range time.Duration(looks) {
 			w.runUntil(w.slots.Start(slot).Add(part * w.slots.Duration / looks))
@@ -121,6 +132,10 @@ func (w *World) report() *Report {
 	}
 	if c.lags > 0 {
 		r.Lag = c.lag / time.Duration(c.lags)
+	}
+	if w.work != nil {
+		r.Work = w.work.report
+		r.Plan = w.work.String() + ", " + r.Plan
 	}
 	for _, n := range w.nodes {
 		sent, _ := w.net.Stats(n.id).Total()

@@ -1,0 +1,106 @@
+package sim
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"damson/internal/protocol"
+	"damson/internal/vectors"
+	"damson/interp"
+)
+
+// workSlots is how long a run with work is.
+const workSlots = protocol.Slot(36)
+
+// wideEvery is how many seeds there are to one with more cores than everybody draws to audit at first.
+const wideEvery = 4
+
+// workBases are chains with three guarantors for each core, of 9 validators; and of 18 with 12 cores, half of which have two and
+// half one.
+var workBases = map[bool]func() (*Base, error){
+	false: sync.OnceValues(func() (*Base, error) {
+		p := protocol.Tiny()
+		p.Validators, p.Cores, p.PieceOctets, p.SegmentPieces = 9, 3, 6, 684
+		return NewBase(p, interp.New(), false)
+	}),
+	true: sync.OnceValues(func() (*Base, error) {
+		p := protocol.Tiny()
+		p.Validators, p.Cores, p.PieceOctets, p.SegmentPieces = 18, 12, 12, 342
+		return NewBase(p, interp.New(), false)
+	}),
+}
+
+// working are the options of a seed with work: they follow from it alone.
+func working(t testing.TB, seed uint64) Options {
+	t.Helper()
+	b, err := workBases[seed%wideEvery == wideEvery-1]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Base: b, Seed: seed, Slots: workSlots, Work: true}
+	if *trace {
+		o.Trace = os.Stdout
+	}
+	return o
+}
+
+// TestWork: whatever less than a third of the validators do wrong with packages, what is wrong is judged and its guarantors are
+// punished, nothing that is wrong becomes final, and nobody honest suffers.
+func TestWork(t *testing.T) {
+	first, n := vectors.Seed(t), 10
+	if vectors.Thorough() {
+		n = 500
+	}
+	if *firstSeed != 0 {
+		first = *firstSeed
+	}
+	if *seeds != 0 {
+		n = *seeds
+	}
+	start := time.Now()
+	var bad atomic.Int64
+	reports := runAll(n, func(i int) Options { return working(t, first+uint64(i)) }, func(r *Report) bool {
+		return len(r.Violations) > 0 && bad.Add(1) >= 5
+	})
+	var sum Report
+	ran, wrong := 0, 0
+	for _, r := range reports {
+		if r == nil {
+			continue
+		}
+		ran++
+		sum.Blocks += r.Blocks
+		sum.Crashes += r.Crashes
+		sum.Messages += r.Messages
+		sum.Lag += r.Lag
+		if r.Work.Wrong > 0 {
+			wrong++
+		}
+		for _, f := range []struct{ sum, of *int }{
+			{&sum.Work.Packages, &r.Work.Packages}, {&sum.Work.Reported, &r.Work.Reported}, {&sum.Work.Available, &r.Work.Available},
+			{&sum.Work.Accumulated, &r.Work.Accumulated}, {&sum.Work.Wrong, &r.Work.Wrong}, {&sum.Work.Doubted, &r.Work.Doubted},
+			{&sum.Work.Verdicts, &r.Work.Verdicts}, {&sum.Work.Offenders, &r.Work.Offenders}, {&sum.Work.Tranches, &r.Work.Tranches},
+		} {
+			*f.sum += *f.of
+		}
+		for _, v := range r.Violations {
+			t.Errorf("seed %d: %s", r.Seed, v)
+		}
+		if len(r.Violations) > 0 {
+			t.Errorf("seed %d: %s: replay it with: make sim-work SEED=%d N=1", r.Seed, r.Plan, r.Seed)
+		}
+		if *seeds != 0 && *seeds <= 20 {
+			t.Logf("seed %d: %s: best %d, final %d, %d crashes, lag %v, %+v, log %.16s",
+				r.Seed, r.Plan, r.Best, r.Finalized, r.Crashes, r.Lag.Round(time.Millisecond), r.Work, r.Log)
+		}
+	}
+	w := &sum.Work
+	vectors.Figure(t, "work simulated", "%d seeds from %d, %d with violations: %d packages, %d reports, %d available, %d packages "+
+		"accumulated; %d wrong reports in %d seeds, %d good ones doubted, %d verdicts, %d offenders, %d audits in later tranches; "+
+		"%d blocks, %d crashes, %d messages, mean lag of finality %v; %.0f seeds/min", ran, first, bad.Load(), w.Packages, w.Reported,
+		w.Available, w.Accumulated, w.Wrong, wrong, w.Doubted, w.Verdicts, w.Offenders, w.Tranches, sum.Blocks, sum.Crashes,
+		sum.Messages, (sum.Lag / time.Duration(max(ran, 1))).Round(time.Millisecond), float64(ran)/time.Since(start).Minutes())
+}
