@@ -26,6 +26,8 @@ import (
 // field is all that runs in a round.
 type field struct {
 	runners []*runner
+	small   *probes
+	rounds  int // so far
 	wazero  *wazero
 	dir     string
 }
@@ -38,6 +40,7 @@ type runner struct {
 	native  *native.Program
 
 	jit, interp, c, twin, wazero []float64
+	ratios                       []float64 // of jit to c, by round
 }
 
 func newField(e pvm.Engine) (*field, error) {
@@ -54,8 +57,14 @@ func newField(e pvm.Engine) (*field, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.small, err = newProbes(e, all); err != nil {
+		return nil, err
+	}
 	reference := interp.New()
 	for i := range all {
+		if all[i].Name == onlyCalls {
+			continue
+		}
 		c := &runner{program: &all[i]}
 		if c.guest, err = measure.NewGuest(e, c.program, "timing"); err != nil {
 			return nil, err
@@ -80,25 +89,16 @@ func (f *field) close() {
 	os.RemoveAll(f.dir)
 }
 
-// round runs everything once, the interpreter only if asked.
+// round runs everything once, the interpreter only if asked, and after each program takes a sample of all that is small.
+// All of it is on one processor, because another one may have another neighbour; the next round is on the next one.
 func (f *field) round(interpreted bool) error {
+	defer cputime.Pin(f.rounds)()
+	f.rounds++
 	for _, c := range f.runners {
-		took, err := c.guest.Time()
-		if err != nil {
+		if err := c.besideC(); err != nil {
 			return err
 		}
-		c.jit = append(c.jit, milliseconds(took))
 		n := binary.LittleEndian.Uint64(c.guest.Run.Arguments)
-		if c.native != nil {
-			took, output, err := c.native.Time(n)
-			if err != nil {
-				return err
-			}
-			if !bytes.Equal(output, c.guest.Run.Output) {
-				return fmt.Errorf("%s in C: output %x, want %x", c.program.Name, output, c.guest.Run.Output)
-			}
-			c.c = append(c.c, milliseconds(took))
-		}
 		if err := c.timeTwin(n); err != nil {
 			return err
 		}
@@ -112,6 +112,40 @@ func (f *field) round(interpreted bool) error {
 			}
 			c.interp = append(c.interp, milliseconds(took))
 		}
+		if err := f.small.sample(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pairs is how often C and the recompiler take turns in a round.
+const pairs = 2
+
+// besideC runs C and the recompiler in turn. The ratio of a round is that of their sums.
+func (c *runner) besideC() error {
+	var ours, theirs float64
+	for range pairs {
+		if c.native != nil {
+			took, output, err := c.native.Time(binary.LittleEndian.Uint64(c.guest.Run.Arguments))
+			if err != nil {
+				return err
+			}
+			if !bytes.Equal(output, c.guest.Run.Output) {
+				return fmt.Errorf("%s in C: output %x, want %x", c.program.Name, output, c.guest.Run.Output)
+			}
+			theirs += milliseconds(took)
+		}
+		took, err := c.guest.Time()
+		if err != nil {
+			return err
+		}
+		ours += milliseconds(took)
+	}
+	c.jit = append(c.jit, ours/pairs)
+	if c.native != nil {
+		c.c = append(c.c, theirs/pairs)
+		c.ratios = append(c.ratios, ours/theirs)
 	}
 	return nil
 }

@@ -2,8 +2,8 @@
 //
 //	go run ./bench/pvm/table [-runs 9] [-json] [-write docs/BENCHMARKS.md]
 //
-// One round runs every program once on everything, so that what disturbs the machine disturbs all alike; figures are
-// medians over the rounds, and what counts are the ratios between them.
+// One round runs every program on everything, C and the recompiler twice in turn, so that what disturbs the machine
+// disturbs all alike, and samples of all that is small in between. Figures are medians over the rounds, never the best of them.
 package main
 
 import (

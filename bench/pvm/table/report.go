@@ -15,7 +15,8 @@ import (
 	"damson/jit"
 )
 
-// Report is everything that is measured. Times are medians.
+// Report is everything that is measured. Times are medians over the rounds, ratios medians of the rounds' ratios: a while in
+// which the machine is slow hits both sides of a ratio alike, and decides nothing unless it is most of the run.
 type Report struct {
 	Machine  string `json:"machine"`
 	Commit   string `json:"commit"`
@@ -84,10 +85,6 @@ func newReport(rounds, interpreted int) (*Report, error) {
 	}
 	product, count := 0.0, 0
 	for _, c := range field.runners {
-		if c.program.Name == onlyCalls {
-			r.Small.HostCallNs = 1e6 * median(c.jit) / float64(c.guest.Run.HostCalls)
-			continue
-		}
 		row := c.row()
 		r.Programs = append(r.Programs, row)
 		if row.Ratio > 0 {
@@ -99,7 +96,8 @@ func newReport(rounds, interpreted int) (*Report, error) {
 	if count > 0 {
 		r.Mean = math.Exp(product / float64(count))
 	}
-	return r, r.Small.measure(e, rounds)
+	r.Small = field.small.medians()
+	return r, nil
 }
 
 func median(times []float64) float64 { return quantile(times, 1, 2) }
@@ -121,12 +119,7 @@ func (c *runner) row() *Row {
 	row.Minst = float64(row.Gas) / 1e3 / row.JIT
 	row.NsInst = 1e6 * row.JIT / float64(row.Gas)
 	if row.C > 0 {
-		row.Ratio = row.JIT / row.C
-		var each []float64
-		for i := range c.c {
-			each = append(each, c.jit[i]/c.c[i])
-		}
-		row.Ratio, row.Spread = median(each), (quantile(each, 3, 4)-quantile(each, 1, 4))/2
+		row.Ratio, row.Spread = median(c.ratios), (quantile(c.ratios, 3, 4)-quantile(c.ratios, 1, 4))/2
 	}
 	if row.PolkaVM > 0 {
 		row.Relative = row.Ratio / row.PolkaVM
