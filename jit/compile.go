@@ -46,7 +46,7 @@ type assembler interface {
 // What labels say of a block before its code exists.
 const (
 	notYet    = 1 << 31
-	loopHead  = 1 << 30 // something behind it leads back
+	loopHead  = 1 << 30 // something behind it leads back, and there is no call in between
 	countedOn = 1 << 29 // what it pays is final, because another one pays for it
 	paysMask  = 1<<20 - 1
 )
@@ -97,6 +97,7 @@ const (
 	endsJump   = 1 // by a jump
 	endsCall   = 2 // by one that leaves a return address
 	endsBranch = 3 // by a branch; what is odd may be part of a loop
+	endsAway   = 6 // by a jump through the table: a return, or a call of what a pointer points to
 )
 
 // blockEnd is how a block ends, and where it goes if there is such a place.
@@ -110,6 +111,8 @@ var endKinds = func() (t [256]uint8) {
 		switch flags := pvm.Ops[op].Flags; {
 		case pvm.Opcode(op) == pvm.LoadImmJump:
 			t[op] = endsCall
+		case pvm.Opcode(op) == pvm.JumpInd || pvm.Opcode(op) == pvm.LoadImmJumpInd:
+			t[op] = endsAway
 		case flags.Has(pvm.Jumps):
 			t[op] = endsJump
 		case flags.Has(pvm.Branches):
@@ -130,6 +133,7 @@ func (s *pass) reset(p *pvm.Program, most int) {
 	s.gaps = slices.Contains(p.JumpTable, pvm.NoTarget)
 	s.circles = s.circles[:0]
 	s.ends = slices.Grow(s.ends[:0], len(p.Blocks))[:len(p.Blocks)]
+	away := uint32(0)         // the last instruction that is a call
 	for i := range p.Blocks { // only the last instruction of a block goes anywhere
 		last := s.blockEnd(i) - 1
 		in := &p.Insts[last]
@@ -143,8 +147,13 @@ func (s *pass) reset(p *pvm.Program, most int) {
 		if in.Y > uint32(last) {
 			loops = 0
 		}
+		if kind&3 == endsCall&endsAway {
+			away = uint32(last)
+		}
 		if loops != 0 {
-			s.labels[in.Y] |= loopHead
+			if away <= in.Y {
+				s.labels[in.Y] |= loopHead
+			}
 			if in.Y == p.Blocks[i].First {
 				s.circles = append(s.circles, uint32(i))
 			}
