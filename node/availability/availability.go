@@ -53,6 +53,7 @@ type Options struct {
 type Mistakes struct {
 	Withhold  bool // nobody is given anything
 	AssureAll bool // data is assured that is not held
+	Spoil     bool // auditors are given shards with a wrong bit
 }
 
 // Data is what has been done since the start.

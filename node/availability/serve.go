@@ -31,7 +31,8 @@ func (k *Keeper) Serve(x jamnp.Exchange) bool {
 		read(k, x, &jamnp.ShardRequest{}, jamnp.ShardRequestLimit(p), func(m *jamnp.ShardRequest) { k.giveShards(x, m) })
 	case kind == jamnp.AuditShardRequest:
 		read(k, x, &jamnp.ShardRequest{}, jamnp.ShardRequestLimit(p), func(m *jamnp.ShardRequest) {
-			k.give(x, func() ([][]byte, error) { return k.auditShard(m) })
+			spoil := k.Mistakes.Spoil
+			k.give(x, func() ([][]byte, error) { return k.auditShard(m, spoil) })
 		})
 	case kind == jamnp.SegmentShards, kind == jamnp.ProvenSegmentShards:
 		read(k, x, &jamnp.SegmentShardsRequest{}, jamnp.SegmentShardsRequestLimit(p), func(m *jamnp.SegmentShardsRequest) {
@@ -108,7 +109,7 @@ func (k *Keeper) give(x jamnp.Exchange, find func() ([][]byte, error)) {
 }
 
 // auditShard answers CE 138.
-func (k *Keeper) auditShard(m *jamnp.ShardRequest) ([][]byte, error) {
+func (k *Keeper) auditShard(m *jamnp.ShardRequest, spoil bool) ([][]byte, error) {
 	shards, err := k.Shelf.Shards(m.ErasureRoot, int(m.Shard))
 	if err != nil {
 		return nil, err
@@ -117,6 +118,9 @@ func (k *Keeper) auditShard(m *jamnp.ShardRequest) ([][]byte, error) {
 		return nil, errNotKept
 	}
 	justification := jamnp.NewJustification(shards.BundleJustification())
+	if spoil {
+		shards.Bundle[0] ^= 1
+	}
 	return [][]byte{shards.Bundle, jamnp.Encode(&justification)}, nil
 }
 

@@ -83,15 +83,13 @@ type cut struct {
 	own   []int                  // by validator
 }
 
-// Split cuts the validators before one off from it and those after it. It needs the scenario Partition, whose sockets can be cut.
-func (n *Net) Split(first int) {
+// Split cuts some validators off from all others. It needs the scenario Partition, whose sockets can be cut.
+func (n *Net) Split(off ...int) {
 	n.cut.mu.Lock()
 	defer n.cut.mu.Unlock()
 	n.cut.sides, n.cut.own = make(map[netip.AddrPort]int), make([]int, len(n.addresses))
-	for i, a := range n.addresses {
-		if i >= first {
-			n.cut.sides[a], n.cut.own[i] = 1, 1
-		}
+	for _, i := range off {
+		n.cut.sides[n.addresses[i]], n.cut.own[i] = 1, 1
 	}
 }
 

@@ -59,7 +59,11 @@ func (n *Net) disturb(ctx context.Context, done, count int) (note string, err er
 	case Partition:
 		switch done {
 		case begin:
-			n.Split(len(n.members) / 2)
+			var off []int
+			for i := len(n.members) / 2; i < len(n.members); i++ {
+				off = append(off, i)
+			}
+			n.Split(off...)
 			return "the network is cut in two halves", nil
 		case end:
 			n.Heal()
