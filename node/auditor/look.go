@@ -265,7 +265,7 @@ func (a *Auditor) begin(x *audit, list []available, first *protocol.VRFSignature
 		if it.report.against > 0 {
 			a.escalate(it.report)
 		}
-		if _, bad := a.bad[it.Report]; bad {
+		if _, bad := a.bad[it.Report]; bad || 3*it.report.count(x.set, false) > len(x.set) { // it may have come after its judgments
 			a.condemn(x)
 		}
 	}
