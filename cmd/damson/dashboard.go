@@ -3,8 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"net"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -83,12 +84,12 @@ type networkPage struct {
 	records  []*dashboard.Record
 	listener *dashboard.Listener
 	mu       sync.Mutex
-	open     []int // nodes that answer requests
+	open     map[int]string // where nodes answer requests
 }
 
 // openPage opens the page of a network that is about to be made. If the usual port is taken it has another.
 func (f *testnetFlags) openPage(cmd *cobra.Command, o *testnet.Options) (err error) {
-	n := new(networkPage)
+	n := &networkPage{open: make(map[int]string)}
 	f.serve.network = n
 	if f.serve.dashboard == "" {
 		return nil
@@ -122,11 +123,11 @@ func (n *networkPage) socket(dir string, validator int) string {
 	return dashboard.Socket(filepath.Join(dir, "node"+strconv.Itoa(validator), "dashboard.sock"))
 }
 
-// answers notes that a node answers requests.
-func (n *networkPage) answers(validator int) {
+// answers notes where a node answers requests.
+func (n *networkPage) answers(validator int, address string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.open = append(n.open, validator)
+	n.open[validator] = address
 }
 
 func (n *networkPage) close() error {
@@ -142,16 +143,20 @@ func (f *serveFlags) showAddresses(out io.Writer, nodes int, separate bool) {
 		fmt.Fprintf(out, "Dashboard  %s\n", f.network.listener.URL())
 	}
 	f.network.mu.Lock()
-	open := slices.Sorted(slices.Values(f.network.open))
+	open := maps.Clone(f.network.open)
 	f.network.mu.Unlock()
-	if separate && f.port != 0 { // processes say so themselves if a port is taken
-		for i := range nodes {
-			open = append(open, i)
-		}
-	}
-	for _, i := range open {
+	for i := range nodes {
 		one := f.of(i)
-		fmt.Fprintf(out, "Node %d     ws://%s:%d/", i, one.host, one.port)
+		if separate && f.port != 0 { // a process that finds its port taken says so itself
+			open[i] = net.JoinHostPort(one.host, strconv.Itoa(int(one.port)))
+		}
+		if open[i] == "" && one.metrics == "" {
+			continue
+		}
+		fmt.Fprintf(out, "Node %d    ", i)
+		if open[i] != "" {
+			fmt.Fprintf(out, " ws://%s/", open[i])
+		}
 		if one.metrics != "" {
 			fmt.Fprintf(out, "   http://%s/metrics", one.metrics)
 		}

@@ -35,6 +35,7 @@ type serveFlags struct {
 
 	network *networkPage // nil: not in a network
 	index   int          // in the network
+	asked   bool         // the port was given
 }
 
 // registerPort has a network's flag for the first of its nodes' ports.
@@ -60,10 +61,10 @@ func (f *serveFlags) of(validator int) *serveFlags {
 	return &one
 }
 
-// attendant answers for a node of a network, unless its port is taken.
+// attendant answers for a node of a network. If the usual port is taken it has another.
 type attendant struct{ *served }
 
-func (a attendant) Started(h *host.Host) error { return a.start(h, false) }
+func (a attendant) Started(h *host.Host) error { return a.start(h, a.flags.asked) }
 func (a attendant) Close() error               { return a.close() }
 
 func (f *serveFlags) attend(validator int, o *host.Options) testnet.Attendant {
@@ -168,6 +169,9 @@ func (s *served) start(h *host.Host, asked bool) error {
 func (s *served) answer(h *host.Host) error {
 	f := s.flags
 	socket, err := net.Listen("tcp", net.JoinHostPort(f.host, strconv.Itoa(int(f.port))))
+	if err != nil && f.network != nil && !f.asked {
+		socket, err = net.Listen("tcp", net.JoinHostPort(f.host, "0"))
+	}
 	if err != nil {
 		return err
 	}
@@ -178,7 +182,7 @@ func (s *served) answer(h *host.Host) error {
 	listener := rpc.Serve(socket, s.server)
 	s.closers = append(s.closers, listener.Close)
 	if f.network != nil {
-		f.network.answers(f.index)
+		f.network.answers(f.index, listener.Address.String())
 	}
 	s.log.Info("requests are answered", "at", "ws://"+listener.Address.String()+"/", "docs", "http://"+listener.Address.String()+"/docs")
 	if f.unsafe {

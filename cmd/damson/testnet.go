@@ -153,6 +153,7 @@ func runTestnet(cmd *cobra.Command, f *testnetFlags) (err error) {
 		f.separate = true
 		o.Command = (&spawner{f: f, dir: o.Dir, stderr: cmd.ErrOrStderr()}).start
 	}
+	f.serve.asked = cmd.Flags().Changed("rpc-port")
 	if err := f.openPage(cmd, &o); err != nil {
 		return err
 	}

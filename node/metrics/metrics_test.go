@@ -80,7 +80,7 @@ func start(t *testing.T, m *metrics.Metrics) *host.Host {
 func scrape(t *testing.T, m *metrics.Metrics) map[string]float64 {
 	t.Helper()
 	w := httptest.NewRecorder()
-	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", http.NoBody))
 	body, err := io.ReadAll(w.Result().Body)
 	if err != nil || w.Code != http.StatusOK {
 		t.Fatalf("%d %v\n%s", w.Code, err, body)
@@ -140,6 +140,10 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("disk %v, version %v", got["damson_store_disk_bytes"], got["damson_build_info{version=\"test\"}"])
 	}
 	testDashboard(t, got)
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://rebound.example/metrics", http.NoBody)
+	if m.Handler().ServeHTTP(w, r); w.Code != http.StatusForbidden {
+		t.Errorf("by a name that is not known: %d", w.Code)
+	}
 }
 
 var used = regexp.MustCompile(`\b(?:damson|go|process)_[a-z0-9_]+`)
