@@ -40,6 +40,7 @@ type Base struct {
 	mu      sync.Mutex
 	members map[protocol.RingRoot]map[protocol.BandersnatchKey]bool
 	tickets map[judged]bool
+	good    map[protocol.Hash]bool // signatures
 }
 
 type judged struct {
@@ -58,12 +59,13 @@ func NewBase(p *protocol.Params, engine pvm.Engine, realProofs bool) (*Base, err
 	b := &Base{
 		Params: p, real: realProofs, setup: bandersnatch.NewSetup(srs.Development()),
 		members: make(map[protocol.RingRoot]map[protocol.BandersnatchKey]bool), tickets: make(map[judged]bool),
+		good:  make(map[protocol.Hash]bool),
 		index: make(map[protocol.Ed25519Key]int),
 	}
 	options := claim.Options{Setup: b.setup}
 	b.proofs = claim.New(options)
 	if !realProofs {
-		options.Ticket = b.judge
+		options.Ticket, options.Share = b.judge, b.share
 	}
 	var err error
 	if b.importer, err = importer.New(importer.Options{Params: p, Engine: engine, Claims: options}); err != nil {
@@ -174,6 +176,27 @@ func (b *Base) judge(t *claim.Ticket) bool {
 		clear(b.tickets)
 	}
 	b.tickets[id] = good
+	return good
+}
+
+// maxShared bounds the signatures whose worth is remembered.
+const maxShared = 1 << 16
+
+// share says whether a signature is good, which is looked at once.
+func (b *Base) share(name protocol.Hash, judge func() bool) bool {
+	b.mu.Lock()
+	good, known := b.good[name]
+	b.mu.Unlock()
+	if known {
+		return good
+	}
+	good = judge()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.good) >= maxShared {
+		clear(b.good)
+	}
+	b.good[name] = good
 	return good
 }
 

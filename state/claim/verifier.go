@@ -25,6 +25,10 @@ type Options struct {
 	// Ticket judges what stands for a ring proof in simulations, where proofs would cost more than all the rest. Nil means
 	// the real thing.
 	Ticket func(*Ticket) bool
+
+	// Share says whether a signature is good, for simulations whose nodes are each to verify the same: by judge, or because it
+	// is known. The name tells it from all others. Nil means that everybody judges himself.
+	Share func(name protocol.Hash, judge func() bool) bool
 }
 
 // Verifier settles claims. It keeps prepared keys and rings between blocks, by content. It is safe for concurrent use.
@@ -33,6 +37,7 @@ type Verifier struct {
 	vrf    *bandersnatch.Cache
 	setup  *bandersnatch.Setup
 	ticket func(*Ticket) bool // nil: ring proofs are verified
+	share  func(protocol.Hash, func() bool) bool
 }
 
 // New makes a Verifier.
@@ -46,7 +51,7 @@ func New(o Options) *Verifier {
 	if o.Setup == nil {
 		o.Setup = bandersnatch.Zcash()
 	}
-	return &Verifier{ed25519.NewKeyCache(o.KeyCacheBytes), bandersnatch.NewCache(o.Setup, o.SealKeys), o.Setup, o.Ticket}
+	return &Verifier{ed25519.NewKeyCache(o.KeyCacheBytes), bandersnatch.NewCache(o.Setup, o.SealKeys), o.Setup, o.Ticket, o.Share}
 }
 
 // Warm makes the tables for rings of a size, so that no block has to wait for them.
@@ -100,6 +105,9 @@ func (v *Verifier) Signatures(claims []Signature) error {
 	if len(claims) == 0 {
 		return nil
 	}
+	if v.share != nil {
+		return v.sharedSignatures(claims)
+	}
 	var batch ed25519.Batch
 	for i := range claims {
 		batch.AddKey(v.keys.Key(claims[i].Key), claims[i].Message, claims[i].Signature)
@@ -115,6 +123,13 @@ func (v *Verifier) Signatures(claims []Signature) error {
 
 // Seal settles a VRF claim.
 func (v *Verifier) Seal(c *Seal) error {
+	if v.share != nil {
+		return v.sharedSeal(c)
+	}
+	return v.seal(c)
+}
+
+func (v *Verifier) seal(c *Seal) error {
 	key, err := v.vrf.PublicKey(c.Key)
 	if err != nil || key.VerifyInput(v.vrf.Input(c.Input), c.Message, c.Signature[:]) != nil {
 		return c.Where.Err()
