@@ -4,6 +4,7 @@
 //	go run ./internal/accept test [-race] [-count N] PACKAGES   what `make test` and `make race` run
 //	go run ./internal/accept vectors                           every official vector, none left unopened
 //	go run ./internal/accept fuzz [-time 10s] PACKAGES          every fuzz target there is
+//	go run ./internal/accept docs [-write] [FILES]              the commands of README.md and docs/SERVICES.md, in a clone
 //	go run ./internal/accept point -part 1 [-only A3,A5]        one line for each acceptance point
 //
 // It is for `make` and for nobody else; the binary that users get is cmd/damson.
@@ -22,7 +23,7 @@ var errFailed = errors.New("failed")
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: accept test|vectors|fuzz|point …")
+		fmt.Fprintln(os.Stderr, "usage: accept test|vectors|fuzz|docs|point …")
 		os.Exit(2)
 	}
 	if err := run(os.Args[1], os.Args[2:]); err != nil {
@@ -49,6 +50,11 @@ func run(command string, args []string) error {
 		each := flags.Duration("time", 10*time.Second, "how long to fuzz each target")
 		flags.Parse(args) //nolint:errcheck // ExitOnError
 		return fuzz(packages(flags), *each)
+	case "docs":
+		write := flags.Bool("write", false, "write what is printed into the text blocks that are empty")
+		flags.Parse(args) //nolint:errcheck // ExitOnError
+		_, err := runDocuments(flags.Args(), *write)
+		return err
 	case "point":
 		o := options{}
 		flags.IntVar(&o.part, "part", 1, "part of the plan")

@@ -8,6 +8,8 @@ import (
 // part6 are the acceptance points of what people touch.
 var part6 = []point{
 	{"A2", "what a network tells by JIP-3 is what its chain has", telemetry},
+	{"A4", "a newcomer gets on by the documents", documentation},
+	{"A5", "damson pvm takes apart, puts together, compares and links all programs", workbench},
 	{"A6", "damson doctor finds planted faults", doctor},
 }
 

@@ -65,7 +65,7 @@ func TestRoundTripShared(t *testing.T) {
 			roundTrip(t, blob)
 		})
 	}
-	t.Logf("%d programs", len(files))
+	vectors.Figure(t, "programs", "%d, each assembled from its listing", len(files))
 }
 
 // TestRoundTripRandom: programs of all kinds of octets.

@@ -22,6 +22,7 @@
 package docrun
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ type Block struct {
 
 // Output is what a block must print.
 type Output struct {
+	Line  int // of its first, in the file
 	Text  string
 	Exact bool
 }
@@ -74,7 +76,7 @@ func Parse(text string) ([]*Block, error) {
 				begun, err = newBlock(words[1:], number+1, heading)
 				blocks = append(blocks, begun)
 			case words[0] == "text":
-				output, err = newOutput(words[1:], blocks)
+				output, err = newOutput(words[1:], number+1, blocks)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("line %d: %w", number, err)
@@ -122,14 +124,26 @@ func newBlock(words []string, line int, heading string) (*Block, error) {
 	return b, nil
 }
 
-func newOutput(words []string, blocks []*Block) (*Output, error) {
+func newOutput(words []string, line int, blocks []*Block) (*Output, error) {
 	if len(blocks) == 0 || blocks[len(blocks)-1].Want != nil {
-		return nil, fmt.Errorf("what prints this?")
+		return nil, errors.New("what prints this?")
 	}
-	o := &Output{Exact: slices.Contains(words, "exact")}
+	o := &Output{Line: line, Exact: slices.Contains(words, "exact")}
 	if len(words) > 1 || len(words) == 1 && !o.Exact {
 		return nil, fmt.Errorf("%q says nothing about outputs", words)
 	}
 	blocks[len(blocks)-1].Want = o
 	return o, nil
+}
+
+// Fill gives a markdown text with outputs in those of its text blocks that are empty.
+func Fill(text string, outputs map[int]string) string {
+	var filled strings.Builder
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		filled.WriteString(outputs[number])
+		filled.WriteString(line)
+	}
+	return filled.String()
 }

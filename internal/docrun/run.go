@@ -20,7 +20,9 @@ type Runner struct {
 	Dir   string              // where the first block begins
 	Env   []string            // of the commands, whole
 	Print func(line string)   // tells what is done; nil tells nobody
+	Learn bool                // take what is printed where a text block is empty
 	Marks map[string]Duration // filled by Run
+	Fresh map[int]string      // filled by Run, if it is to learn: by the line before which it belongs
 
 	tmp        string
 	background []*job
@@ -70,7 +72,7 @@ func (r *Runner) Run(ctx context.Context, blocks []*Block) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(r.tmp)) }()
 	defer func() { err = errors.Join(err, r.end()) }()
-	r.Marks = map[string]Duration{}
+	r.Marks, r.Fresh = map[string]Duration{}, map[int]string{}
 	start := time.Now()
 	for _, b := range blocks {
 		first, _, _ := strings.Cut(b.Text, "\n")
@@ -130,7 +132,9 @@ func (r *Runner) block(ctx context.Context, b *Block) error {
 	if err := j.verdict(); err != nil {
 		return err
 	}
-	if b.Want != nil && !b.Want.Alike(j.output.String()) {
+	if r.Learn && b.Want != nil && b.Want.Text == "" {
+		r.Fresh[b.Want.Line] = strings.TrimRight(j.output.String(), "\n") + "\n"
+	} else if b.Want != nil && !b.Want.Alike(j.output.String()) {
 		return fmt.Errorf("it has printed\n%s\nwant\n%s", &j.output, b.Want.Text)
 	}
 	for _, name := range []string{"env", "cwd"} {

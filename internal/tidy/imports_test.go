@@ -51,11 +51,16 @@ var mayImport = map[string][]string{
 	"internal/golden":  nil,
 	"internal/nodiff":  append([]string{"jit", "interp", "internal/engine", "internal/asm", "internal/services"}, states...),
 	"internal/tidy":    nil,
-	"internal/accept":  {"internal/archive", "internal/vectors"},
+	"internal/docrun":  nil,
+	"internal/graphs":  nil,
+	"internal/notices": nil,
+	"internal/accept":  {"internal/archive", "internal/vectors", "internal/docrun"},
 }
 
 // testKit is what only tests and tools import.
-var testKit = []string{"internal/vectors", "internal/golden", "internal/nodiff", "internal/tidy", "internal/accept"}
+var testKit = []string{
+	"internal/vectors", "internal/golden", "internal/nodiff", "internal/tidy", "internal/accept", "internal/docrun", "internal/graphs", "internal/notices",
+}
 
 // parts of Υ see state and its helpers; only state/transition sees the parts.
 var parts = []string{
