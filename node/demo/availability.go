@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"damson/internal/block"
@@ -40,7 +41,7 @@ func availability(ctx context.Context, s *show) error {
 	}
 	c, err := w.client()
 	if err == nil {
-		x := &parcel{client: c}
+		x := &parcel{client: c, stopped: make([]bool, len(w.hosts))}
 		err = x.tell()
 	}
 	if c != nil {
@@ -58,6 +59,7 @@ type parcel struct {
 	guarantee *block.Guarantee
 	in        link // the block that has it
 	when      link // the block in which it became available
+	stopped   []bool
 }
 
 func (x *parcel) tell() error {
@@ -199,6 +201,40 @@ type fetched struct {
 
 // fetch asks a validator for the shard of the bundle that it keeps, as an auditor does: CE 138.
 func (x *parcel) fetch(holder protocol.Validator) (f fetched) {
+	for range fetches {
+		f = x.fetchOnce(holder)
+		if f.err == nil || x.stopped[holder] {
+			break
+		}
+		select {
+		case <-x.ctx.Done():
+			return f
+		case <-time.After(x.Slot):
+		}
+	}
+	return f
+}
+
+// fetches is how often a validator is asked that runs.
+const fetches = 6
+
+// fetchAll asks all validators at once, and gives the answers in their order.
+func (x *parcel) fetchAll() []fetched {
+	list := make([]fetched, len(x.hosts))
+	var all sync.WaitGroup
+	for v := range x.hosts {
+		all.Go(func() { list[v] = x.fetch(protocol.Validator(v)) })
+	}
+	all.Wait()
+	return list
+}
+
+// answered gives those fetches that were answered.
+func answered(list []fetched) []fetched {
+	return slices.DeleteFunc(slices.Clone(list), func(f fetched) bool { return f.err != nil })
+}
+
+func (x *parcel) fetchOnce(holder protocol.Validator) (f fetched) {
 	r := &x.guarantee.Report
 	f.holder = holder
 	f.index = int(jamnp.ShardOf(r.Core, holder, x.Params))
@@ -225,11 +261,9 @@ func (x *parcel) distributed() ([]fetched, error) {
 	x.show.step("Erasure-coded: six shards, of which any two are enough", "GP App. H, §14.4.1",
 		"the sizes. Each shard is half of the bundle here; in the protocol there are 1,023, each a 342nd part, and any 342 are enough.")
 	rows := [][]string{{"validator", "shard", "octets", "begins with", "belongs to the erasure root"}}
-	var list []fetched
-	for v := range x.hosts {
-		f := x.fetch(protocol.Validator(v))
-		list = append(list, f)
-		row := []string{fmt.Sprint(v), fmt.Sprint(f.index), fmt.Sprint(len(f.shard)), "", fmt.Sprint(f.proven)}
+	list := x.fetchAll()
+	for _, f := range list {
+		row := []string{fmt.Sprint(f.holder), fmt.Sprint(f.index), fmt.Sprint(len(f.shard)), "", fmt.Sprint(f.proven)}
 		if f.err != nil {
 			row[4] = f.err.Error()
 		} else {
@@ -284,25 +318,29 @@ func (x *parcel) recovered(before []fetched) error {
 	byIndex := slices.Clone(before)
 	slices.SortFunc(byIndex, func(a, b fetched) int { return b.index - a.index })
 	var gone []string
-	for _, f := range byIndex[enough:] {
-		if err := x.StopNode(int(f.holder)); err != nil {
-			return err
-		}
+	var stops sync.WaitGroup
+	errs := make([]error, len(byIndex))
+	for i, f := range byIndex[enough:] { // all at once: what is final is soon dropped from the shelves
+		x.stopped[f.holder] = true
 		gone = append(gone, fmt.Sprint(f.holder))
+		stops.Go(func() { errs[i] = x.StopNode(int(f.holder)) })
 	}
-	var left []fetched
-	answers := 0
-	for v := range x.hosts {
-		if f := x.fetch(protocol.Validator(v)); f.err == nil {
-			answers++
-			left = append(left, f)
-		}
+	stops.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
+	all := x.fetchAll()
+	left := answered(all)
 	var held []string
 	for _, f := range left {
 		held = append(held, fmt.Sprintf("shard %d of validator %d", f.index, f.holder))
 	}
-	x.show.say("Nodes %s are stopped. All six are asked again; %d answer: %s.", strings.Join(gone, ", "), answers, strings.Join(held, " and "))
+	for _, f := range all {
+		if f.err != nil && !x.stopped[f.holder] {
+			x.show.say("Validator %d runs and does not answer: %v.", f.holder, f.err)
+		}
+	}
+	x.show.say("Nodes %s are stopped. All six are asked again; %d answer: %s.", strings.Join(gone, ", "), len(left), strings.Join(held, " and "))
 	right, err := x.put(left)
 	says := fmt.Sprintf("the package of the report, %s", short(x.hash))
 	if !right || err != nil {
@@ -325,14 +363,11 @@ func (x *parcel) corrupt(i int) {
 func (x *parcel) corrupted() error {
 	x.show.step("A shard with one wrong bit", "GP §11.2, App. E.1",
 		"how it is found: by its proof, before anything is put together. So it is known who gave it.")
-	var left []fetched
-	for v := range x.hosts {
-		if f := x.fetch(protocol.Validator(v)); f.err == nil {
-			left = append(left, f)
-		}
-	}
+	all := x.fetchAll()
+	left := answered(all)
 	if len(left) == 0 {
-		return errors.New("no validator answers")
+		x.show.claim(false, "a corrupted shard is found by its proof", "no validator answers: %v", all[len(all)-1].err)
+		return nil
 	}
 	victim := left[0]
 	x.corrupt(int(victim.holder))

@@ -105,4 +105,18 @@ func (s *show) slot(normal time.Duration) time.Duration {
 }
 
 // fastSlot is what a busy machine with two processors still bears.
-const fastSlot = 400 * time.Millisecond
+const fastSlot = 300 * time.Millisecond
+
+// Err says which claims of the verdict do not hold; nil if all do.
+func (s *Story) Err() error {
+	var errs []error
+	for _, c := range s.Verdict {
+		if !c.Holds {
+			errs = append(errs, fmt.Errorf("demo %s: it is not so that %s: %s", s.Demo, c.Claim, c.Found))
+		}
+	}
+	if !s.Passed && errs == nil {
+		errs = append(errs, fmt.Errorf("demo %s: there is no verdict", s.Demo))
+	}
+	return errors.Join(errs...)
+}

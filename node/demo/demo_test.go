@@ -1,8 +1,12 @@
 package demo
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"damson/internal/engine"
@@ -11,7 +15,7 @@ import (
 	"damson/jit"
 )
 
-func options(t *testing.T) Options {
+func options(t *testing.T, out io.Writer) Options {
 	t.Helper()
 	made, why, err := engine.New(engine.Auto, jit.Options{})
 	if err != nil {
@@ -21,32 +25,80 @@ func options(t *testing.T) Options {
 		t.Log(why)
 	}
 	return Options{
-		Engine: made, Reference: interp.New(), Dir: t.TempDir(), Out: t.Output(), Fast: true,
+		Engine: made, Reference: interp.New(), Dir: t.TempDir(), Out: out, Fast: true,
 		Recompiler: func(w io.Writer) (pvm.Engine, error) { return jit.New(interp.New(), jit.Options{PerfMap: w}) },
 	}
 }
 
-func find(t *testing.T, name string) *Demo {
-	t.Helper()
-	list := All()
-	at := slices.IndexFunc(list, func(d Demo) bool { return d.Name == name })
-	if at < 0 {
-		t.Fatalf("no demo %q", name)
-	}
-	return &list[at]
-}
-
-// TestDemos runs each demo, one after the other.
+// TestDemos runs each demo, one after the other: they are live networks, which would be in each other's way.
 func TestDemos(t *testing.T) {
 	for _, d := range All() {
 		t.Run(d.Name, func(t *testing.T) {
-			story, err := Run(t.Context(), &d, options(t))
-			if err != nil {
-				t.Fatal(err)
+			var out bytes.Buffer
+			story, err := Run(t.Context(), &d, options(t, &out))
+			if err != nil || story.Err() != nil || len(story.Verdict) < 3 || len(story.Steps) < 3 {
+				t.Fatalf("%v, %v\n%s", err, story.Err(), out.String())
 			}
-			if !story.Passed || len(story.Verdict) < 3 || len(story.Steps) < 3 {
-				t.Errorf("%+v", story.Verdict)
+			for _, s := range story.Steps {
+				if len(s.Told) == 0 || s.GrayPaper == "" || s.LookAt == "" {
+					t.Errorf("step %q tells nothing, or not where to look", s.Title)
+				}
+				for _, line := range append([]string{s.Title}, s.Told...) {
+					if !strings.Contains(out.String(), strings.Fields(line)[0]) {
+						t.Errorf("not told: %s", line)
+					}
+				}
+			}
+			if strings.ContainsAny(out.String(), "\x1b\r") || strings.Contains(out.String(), "%!") {
+				t.Errorf("for a terminal, or badly worded:\n%s", out.String())
+			}
+			if text, err := json.Marshal(story); err != nil || !bytes.Contains(text, []byte(`"passed":true`)) {
+				t.Errorf("%s, %v", text, err)
 			}
 		})
+	}
+}
+
+// TestFaults breaks the duty of each demo, which must say so by the claim that names what is wrong. With DAMSON_THOROUGH it breaks
+// each in every way there is.
+func TestFaults(t *testing.T) {
+	claims := map[Fault]string{
+		WrongMachine:    "both engines end alike",
+		OtherGenesis:    "every validator is connected with all others",
+		SealTwice:       "nobody seals two blocks for one slot",
+		NoTickets:       "the contest gave an epoch with a ticket for every slot",
+		VotesIgnored:    "blocks become final",
+		TooFewVotes:     "while the network is cut, nothing becomes final",
+		ShardsCorrupted: "every validator has its shard, with a proof against the erasure root on chain",
+		DataWithheld:    "more than two thirds of the validators have said on chain that they hold their shards",
+		NobodyLooks:     "the wrong report is judged bad in the final state of every node",
+	}
+	for _, d := range All() {
+		faults := Faults(d.Name)
+		if len(faults) == 0 {
+			t.Errorf("no test breaks %s", d.Name)
+		}
+		if os.Getenv("DAMSON_THOROUGH") == "" {
+			faults = faults[:1]
+		}
+		for _, fault := range faults {
+			t.Run(string(fault), func(t *testing.T) {
+				var out bytes.Buffer
+				o := options(t, &out)
+				if _, err := o.Recompiler(io.Discard); err != nil && fault == WrongMachine {
+					t.Skip(err)
+				}
+				o.Fault = fault
+				story, err := Run(t.Context(), &d, o)
+				if err != nil {
+					t.Fatalf("%v\n%s", err, out.String())
+				}
+				wrong := slices.IndexFunc(story.Verdict, func(c Claim) bool { return c.Claim == claims[fault] && !c.Holds })
+				if story.Passed || story.Err() == nil || wrong < 0 || !strings.Contains(out.String(), "NOT AS IT SHOULD BE") {
+					t.Fatalf("the demo does not notice\n%s", out.String())
+				}
+				t.Logf("%.1f s: %v", story.Seconds, story.Err())
+			})
+		}
 	}
 }

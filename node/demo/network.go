@@ -150,7 +150,7 @@ func (w *world) neighbours() {
 	w.show.step("Who talks to whom: a grid", "JAMNP-S, Grid structure",
 		"neighbours. A block goes to those in one's row and column, and reaches everybody in two steps; with 1,023 validators that is 62 of them.")
 	var links []int
-	w.until(10, func() string { return fmt.Sprintf("peers %v", links) }, func() bool {
+	w.until(8, func() string { return fmt.Sprintf("peers %v", links) }, func() bool {
 		links = read(w, w.validatorsOf)
 		for _, n := range links {
 			if n < count-1 {
