@@ -2,6 +2,7 @@ package builder
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"time"
 
@@ -118,10 +119,32 @@ func (b *Builder) best(now *chain.Block) {
 		fresh = append(fresh, x)
 	}
 	b.seen = now.Hash
+	defer b.late(now)
 	slices.Reverse(fresh)
 	for _, x := range fresh {
 		if err := b.look(x); err != nil {
 			b.Node.Log.Error("the reports of a block are not known", "slot", x.Slot, "error", err)
+		}
+	}
+}
+
+// ErrLate means that a package was not guaranteed while the chain remembered its anchor. It may be submitted anew, on another one.
+var ErrLate = errors.New("builder: the package was not guaranteed in time, and cannot be any more")
+
+// late gives up packages of our own whose anchor the chain has forgotten.
+func (b *Builder) late(now *chain.Block) {
+	for _, t := range b.tracks {
+		if t.Package == nil || t.Err != nil || t.Has(Guaranteed) || t.Package.Context.LookupAnchorSlot+protocol.Slot(b.Node.Params.RecentBlocks) > now.Slot {
+			continue
+		}
+		recent, err := now.State.Recent()
+		if err != nil {
+			b.Node.Log.Error("the recent blocks are not known", "slot", now.Slot, "error", err)
+			return
+		}
+		if !slices.ContainsFunc(recent.Blocks, func(r state.RecentBlock) bool { return r.HeaderHash == t.Package.Context.Anchor }) {
+			t.Err = ErrLate
+			b.changed(t)
 		}
 	}
 }
