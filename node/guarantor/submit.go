@@ -2,6 +2,7 @@ package guarantor
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -66,7 +67,7 @@ func Submit(
 		group = group[1:]
 		network.Request(to, kind, messages, 0, patience, func(_ [][]byte, err error) {
 			if err != nil {
-				why = err
+				why = errors.Join(why, fmt.Errorf("%s: %w", to.PeerName(), err))
 				try()
 				return
 			}

@@ -54,7 +54,7 @@ const (
 // send sends a package to the guarantors of a core, on the node's loop.
 func (s *Server) send(n *node.Node, core protocol.Core, w *block.WorkPackage, extrinsics [][]byte, done func(error)) {
 	best := n.Chain.Best()
-	duties, err := roster.At(n.Params, best.State, max(n.Slots.At(n.Loop.Now()), best.Slot+1))
+	duties, err := roster.At(n.Params, best.State, max(n.Slots.At(n.Loop.Now()), best.Slot))
 	if err != nil {
 		done(err)
 		return
