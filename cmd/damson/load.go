@@ -60,7 +60,10 @@ func (f *loadFlags) run(cmd *cobra.Command) error {
 	defer stop()
 	opening, cancel := context.WithTimeout(ctx, f.follow.patience)
 	defer cancel()
-	x, err := f.follow.open(opening, cmd)
+	if f.follow.rpc != "" {
+		return withCode(exitUsage, errors.New("load follows the chain itself: want --network or --chain, not --rpc"))
+	}
+	x, err := f.follow.follower(opening, cmd)
 	if err != nil {
 		return err
 	}

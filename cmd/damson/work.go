@@ -3,20 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"damson/internal/block"
 	"damson/internal/protocol"
-	"damson/node"
 	"damson/node/builder"
 
 	"github.com/spf13/cobra"
@@ -27,7 +23,8 @@ func workCommand() *cobra.Command {
 		Use:   "work",
 		Short: "Bring work to a chain, and see what becomes of it",
 		Long: `Work starts a node in memory that follows a chain, and hands packages straight to the guarantors of a core, as builders do
-(JAMNP-S, CE 133). damson testnet --data-path DIR runs a network to try it on.`,
+(JAMNP-S, CE 133). With --rpc it starts nothing, and asks a node that runs to do so (JIP-2). damson testnet --data-path DIR runs a network
+to try it on.`,
 	}
 	cmd.AddCommand(workSubmitCommand(), workWatchCommand())
 	return cmd
@@ -111,7 +108,8 @@ Payloads and extrinsics are 0x and hexadecimal, @ and the name of a file, or tex
 		Args: cobra.MaximumNArgs(1),
 		Example: `  damson testnet --data-path /tmp/net --slots 600 &
   damson work submit --network /tmp/net --core 0 --service 4 --payload ""
-  damson work submit --network /tmp/net package.json --until finalized`,
+  damson work submit --network /tmp/net package.json --until finalized
+  damson work submit --rpc ws://127.0.0.1:19800 --core 1 --service 4`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				f.file = args[0]
@@ -201,67 +199,13 @@ func (f *submitFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), f.follow.patience)
-	defer cancel()
-	x, err := f.follow.open(ctx, cmd)
-	if err != nil {
-		return err
-	}
-	hash, err := x.submit(protocol.Core(f.core), items...)
-	if err == nil {
-		err = x.watch(ctx, hash, until, &stagePrinter{out: cmd.OutOrStdout(), json: f.json})
-	}
-	return errors.Join(err, x.host.Stop())
-}
-
-// submit submits a package of items.
-func (x *follower) submit(core protocol.Core, items ...builder.Item) (hash protocol.Hash, err error) {
-	return hash, x.do(func(n *node.Node) error {
-		if int(core) >= n.Params.Cores {
-			return fmt.Errorf("core %d: the chain has %d", core, n.Params.Cores)
-		}
-		var token [8]byte
-		if _, err := rand.Read(token[:]); err != nil {
-			return err
-		}
-		b, err := x.Draft(binary.LittleEndian.Uint64(token[:]), items...)
+	return f.follow.with(cmd, func(ctx context.Context, x access) error {
+		hash, err := x.submit(ctx, protocol.Core(f.core), items...)
 		if err != nil {
 			return err
 		}
-		hash = b.Package.Hash()
-		x.Submit(core, b, nil)
-		return nil
+		return x.watch(ctx, hash, until, &stagePrinter{out: cmd.OutOrStdout(), json: f.json})
 	})
-}
-
-// watch shows the stages of a package until it comes to one.
-func (x *follower) watch(ctx context.Context, hash protocol.Hash, until builder.Stage, p *stagePrinter) error {
-	var now builder.Track
-	if err := x.do(func(*node.Node) error { now = *x.Watch(hash); return nil }); err != nil {
-		return err
-	}
-	for t := &now; ; {
-		if err := p.show(t); err != nil {
-			return err
-		}
-		if t.Has(until) {
-			return failure(t)
-		}
-		if t.Err != nil && !t.Has(builder.Guaranteed) {
-			return t.Err
-		}
-		for next := (*builder.Track)(nil); next == nil; {
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("the package is not %s yet: %w", until, ctx.Err())
-			case c := <-x.changed:
-				if c.Hash == hash {
-					next = c
-				}
-			}
-			t = next
-		}
-	}
 }
 
 // failure says which items of a package could not be refined.
@@ -306,6 +250,9 @@ func (p *stagePrinter) show(t *builder.Track) error {
 	if !p.named && !p.json {
 		p.named = true
 		fmt.Fprintf(p.out, "package %s\n", t.Hash)
+		if _, begun := t.Last(); !begun {
+			fmt.Fprintln(p.out, "The chain knows nothing of it yet, or no more.")
+		}
 	}
 	for s := builder.Submitted; s < builder.Stages; s++ {
 		if !t.Has(s) || p.shown[s] {
@@ -351,30 +298,13 @@ of the chain still tells. Without --until it ends when the package is final.`,
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), f.patience)
-			defer cancel()
-			x, err := f.open(ctx, cmd)
-			if err != nil {
-				return err
-			}
-			err = x.do(func(*node.Node) error { return x.Recall(x.Watch(hash)) })
-			if err == nil {
-				err = x.watch(ctx, hash, stage, &stagePrinter{out: cmd.OutOrStdout(), json: asJSON})
-			}
-			return errors.Join(err, x.host.Stop())
+			return f.with(cmd, func(ctx context.Context, x access) error {
+				return x.watch(ctx, hash, stage, &stagePrinter{out: cmd.OutOrStdout(), json: asJSON})
+			})
 		},
 	}
 	f.register(cmd)
 	cmd.Flags().StringVar(&until, "until", "finalized", "the stage to wait for: "+stageNames())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print each stage as a JSON object")
 	return cmd
-}
-
-// readCode reads the code of a service.
-func readCode(path string) ([]byte, error) {
-	code, err := os.ReadFile(path)
-	if err == nil && len(code) == 0 {
-		err = fmt.Errorf("%s is empty", path)
-	}
-	return code, err
 }
