@@ -17,6 +17,8 @@ func dbCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "db",
 		Short: "Look after the chain in a data folder",
+		Example: `  damson db check /var/lib/damson
+  damson db backup /var/lib/damson /backup/damson-monday`,
 		Long: `Db works on the data folder of a node (damson run --data-path), or on a chain that damson import has kept.
 Only backup may be used while the node runs.`,
 		Args: cobra.NoArgs,
@@ -71,8 +73,9 @@ func (f *dbFlags) with(folder string, do func(*store.Store) error) error {
 func dbCheckCommand() *cobra.Command {
 	var f dbFlags
 	cmd := &cobra.Command{
-		Use:   "check DIR",
-		Short: "Read everything and verify it",
+		Use:     "check DIR",
+		Short:   "Read everything and verify it",
+		Example: `  damson db check /var/lib/damson`,
 		Long: `Check reads all that is kept: headers have their hashes, extrinsics are those of their headers, blocks follow each other from
 the first to the best, the finalized one is among them, and the state after the best block has its root, computed anew.`,
 		Args: cobra.ExactArgs(1),
@@ -109,7 +112,10 @@ func dbPruneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune DIR",
 		Short: "Delete what the protocol needs no more, and give its room back",
-		Args:  cobra.ExactArgs(1),
+		Long: `Prune deletes the blocks of abandoned forks and the states that the protocol needs no more, and has the store give their room back to the
+file system. The node must not run.`,
+		Example: `  damson db prune /var/lib/damson`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := chainDir(args[0])
 			if err != nil {
@@ -144,8 +150,9 @@ func folderSize(dir string) (octets int64) {
 func dbBackupCommand() *cobra.Command {
 	var f dbFlags
 	cmd := &cobra.Command{
-		Use:   "backup DIR TO",
-		Short: "Copy the chain of one moment to a folder that does not exist",
+		Use:     "backup DIR TO",
+		Short:   "Copy the chain of one moment to a folder that does not exist",
+		Example: `  damson db backup /var/lib/damson /backup/damson-monday`,
 		Long: `Backup copies the chain to TO, which is then a data folder of its own. If a node runs on DIR, the node makes the copy and goes on.
 
 Keys are not copied. What a validator has signed is part of the chain's folder: a validator that goes on with an old backup may

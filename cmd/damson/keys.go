@@ -21,6 +21,8 @@ func keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
 		Short: "Make and look at the keys of validators",
+		Example: `  damson keys generate --out validator.key --encrypt
+  damson keys inspect validator.key`,
 		Long: `Keys makes the seeds that validators' keys are derived from, as JIP-5 says, and shows what follows from them.
 
 A key file can be read by its owner alone. With --encrypt it is encrypted with a passphrase, in the format of age:
@@ -35,8 +37,10 @@ func keysGenerateCommand() *cobra.Command {
 	var out, passphraseFile string
 	var encrypt, asJSON bool
 	cmd := &cobra.Command{
-		Use:     "generate [flags]",
-		Short:   "Make a new seed and write it to a file",
+		Use:   "generate [flags]",
+		Short: "Make a new seed and write it to a file",
+		Long: `Generate takes a new seed from the operating system, writes it to a file that its owner alone can read, and prints the public keys that
+follow from it (JIP-5). With --encrypt the file is protected by a passphrase.`,
 		Args:    cobra.NoArgs,
 		Example: "  damson keys generate --out validator.key --encrypt",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -73,6 +77,8 @@ func keysInspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect [flags] [FILE...]",
 		Short: "Show the public keys of key files, development validators or a seed",
+		Long: `Inspect prints, for each key file, the name that peers know it by and its public Ed25519 and Bandersnatch keys. The seed is shown with
+--secret alone. Keys of development validators (--dev) follow from their numbers, and everybody knows them.`,
 		Example: `  damson keys inspect validator.key
   damson keys inspect --dev 0,1,2,3,4,5 --json`,
 		RunE: func(cmd *cobra.Command, paths []string) error {

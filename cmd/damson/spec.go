@@ -22,7 +22,10 @@ func specCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "spec",
 		Short: "Make, look at and convert chain specifications (JIP-4)",
-		Args:  cobra.NoArgs,
+		Long:  `Spec is about files that say which chain a node is to join: its genesis, its parameters, and nodes to begin with.`,
+		Example: `  damson spec generate --srs dev-insecure --id mine -o mine.json
+  damson spec inspect mine.json`,
+		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(specGenerateCommand(), specInspectCommand(), specConvertCommand())
 	return cmd
@@ -33,7 +36,10 @@ func specInspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect [flags] FILE",
 		Short: "Show what a chain specification says, and whether its parts belong together",
-		Args:  cobra.ExactArgs(1),
+		Long: `Inspect prints the name, parameters, validators and bootnodes of a chain specification, and the hash of its genesis header. The exit status is
+3 if its parts do not belong together.`,
+		Example: `  damson spec inspect mine.json`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			s, err := chainspec.Read(paths[0])
 			if err != nil {

@@ -23,6 +23,9 @@ func stateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state",
 		Short: "Take a state out of a chain on disk, or put one in",
+		Long:  `State carries the state of a chain from one data folder to another, in a file with checksums, which show where it is damaged.`,
+		Example: `  damson state export --data-path chain state.damson
+  damson state import --data-path elsewhere state.damson`,
 	}
 	cmd.AddCommand(stateExportCommand(), stateImportCommand())
 	return cmd

@@ -13,9 +13,11 @@ import (
 func statusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "status DIR",
-		Short: "Ask the node that runs on a data folder how it is",
-		Args:  cobra.ExactArgs(1),
+		Use:     "status DIR",
+		Short:   "Ask the node that runs on a data folder how it is",
+		Long:    `Status asks a running node by the socket in its data folder, DIR, and prints what it answers: sync, best and final block, peers, duties.`,
+		Example: `  damson status /var/lib/damson`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := host.Question{Since: math.MaxUint64}
 			if asJSON {

@@ -37,6 +37,8 @@ func telemetryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "telemetry",
 		Short: "Look at what nodes tell by JIP-3",
+		Example: `  damson telemetry collect --listen 127.0.0.1:9999 &
+  damson testnet --telemetry 127.0.0.1:9999`,
 		Long: `Telemetry is what nodes tell of themselves with "damson run --telemetry HOST:PORT". docs/TELEMETRY.md says what that is.
 Any server that speaks JIP-3 can take it; "damson telemetry collect" is a small one.`,
 	}

@@ -14,7 +14,10 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Say which version this is, and of which Gray Paper",
-		Args:  cobra.NoArgs,
+		Long: `Version prints the version or commit that the program was built from, the version of the Gray Paper that it follows, the version of Go, and
+the platform.`,
+		Example: `  damson version`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "damson %s, Gray Paper %s, %s %s/%s\n",
 				buildVersion(), protocol.GrayPaper, runtime.Version(), runtime.GOOS, runtime.GOARCH)
