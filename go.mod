@@ -30,7 +30,16 @@ require (
 	golang.org/x/term v0.47.0
 )
 
-require github.com/beevik/ntp v1.5.0 // indirect
+require (
+	github.com/beevik/ntp v1.5.0 // indirect
+	github.com/chromedp/cdproto v0.0.0-20250724212937-08a3db8b4327
+	github.com/chromedp/chromedp v0.14.2
+	github.com/chromedp/sysutil v1.1.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20250725192818-e39067aee2d2 // indirect
+	github.com/gobwas/httphead v0.1.0 // indirect
+	github.com/gobwas/pool v0.2.1 // indirect
+	github.com/gobwas/ws v1.4.0 // indirect
+)
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect

@@ -197,8 +197,8 @@ type shownService struct {
 	ID        protocol.ServiceID `json:"id"`
 	Name      string             `json:"name"` // what its code calls itself
 	CodeHash  text               `json:"code_hash"`
-	Balance   uint64             `json:"balance"`
-	Threshold uint64             `json:"threshold"`
+	Balance   uint64             `json:"balance,string"`
+	Threshold uint64             `json:"threshold,string"`
 	Items     uint32             `json:"items"`
 	Octets    uint64             `json:"octets"`
 	ItemGas   protocol.Gas       `json:"min_item_gas"`

@@ -41,7 +41,7 @@ export const services = {
 				[["Service"], ["Code", "wide"], ["Balance", "num"], ["Threshold", "num wide"], ["Items", "num"], ["Octets", "num"], ["Digests", "num"], ["Accumulation gas", "num"], ["Refinement gas", "num"], ["Last", "num wide"]],
 				list.map(s => h("tr", {"data-key": String(s.id), "data-service": s.id},
 					h("td", null, h("strong", null, s.name || "unnamed"), h("small", null, ` ${s.id}`), s.roles.map(r => [" ", h("span", {class: "tag m"}, r)])),
-					h("td", {class: "wide"}, hash(s.code_hash)), h("td", {class: "num", title: String(s.balance)}, big(s.balance)), h("td", {class: "num wide", title: String(s.threshold)}, big(s.threshold)),
+					h("td", {class: "wide"}, hash(s.code_hash)), h("td", {class: "num", title: s.balance}, big(+s.balance)), h("td", {class: "num wide", title: s.threshold}, big(+s.threshold)),
 					h("td", {class: "num"}, count(s.items)), h("td", {class: "num", title: count(s.octets)}, octets(s.octets)), h("td", {class: "num"}, count(s.sum.accumulations)),
 					cell(s.sum.accumulation_gas, busiest, big), cell(s.sum.refinement_gas, most, big),
 					h("td", {class: "num wide"}, s.last_accumulation ? `slot ${count(s.last_accumulation)}` : "never"))), "Accounts")),
