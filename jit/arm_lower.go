@@ -45,6 +45,11 @@ func (l *armLowerer) common() *pass { return &l.pass }
 
 func (l *armLowerer) code() []byte { return l.a.Bytes() }
 
+// written says that the code is to be copied: it is in the heap, where it does no harm on any processor.
+func (l *armLowerer) written(int) *exec.Draft { return nil }
+
+func (l *armLowerer) close() {}
+
 func (l *armLowerer) paysAhead() []uint16 { return nil }
 
 func (l *armLowerer) begin() {

@@ -40,6 +40,8 @@ type assembler interface {
 	paysAhead() []uint16             // by block, what it pays for others; or nil
 	gasStubs() []stubs               // ends the code with the ways out of blocks that cannot be paid
 	code() []byte                    // what was written
+	written(size int) *exec.Draft    // what was written, if it is a draft with so much room
+	close()                          // after lower, whether it succeeded or not
 	link(code []byte, at, to uint32) // makes what pass.tables says lead to the table, which is at to; at is the address of the code
 }
 
@@ -125,10 +127,11 @@ var endKinds = func() (t [256]uint8) {
 // reset readies the pass for another program.
 func (s *pass) reset(p *pvm.Program, most int) {
 	s.insts, s.blocks, s.most = p.Insts, p.Blocks, most
-	s.labels = slices.Grow(s.labels[:0], len(p.Insts))[:len(p.Insts)]
-	clear(s.labels)
-	s.fixups, s.slow, s.sites = s.fixups[:0], s.slow[:0], s.sites[:0]
-	s.gasJumps, s.tables = s.gasJumps[:0], s.tables[:0]
+	s.labels = make([]uint32, len(p.Insts)) // the code keeps them
+	s.fixups = slices.Grow(s.fixups[:0], len(p.Blocks))
+	s.sites = slices.Grow(s.sites[:0], len(p.Insts)/4)
+	s.gasJumps = slices.Grow(s.gasJumps[:0], len(p.Blocks))
+	s.slow, s.tables = s.slow[:0], s.tables[:0]
 	s.jumps = uint32(len(p.JumpTable))
 	s.gaps = slices.Contains(p.JumpTable, pvm.NoTarget)
 	s.circles = s.circles[:0]
@@ -200,25 +203,34 @@ func (s *pass) next(n int) (*pvm.Inst, bool) {
 // publish makes the code executable, with the jump table behind it.
 func publish(a assembler, p *pvm.Program) (*code, error) {
 	s := a.common()
-	c := &code{program: p, labels: slices.Clone(s.labels), gasStubs: a.gasStubs()}
+	c := &code{program: p, labels: s.labels, gasStubs: a.gasStubs()}
+	s.labels = nil
 	c.sites, c.extra = slices.Clone(s.sites), slices.Clone(a.paysAhead())
 	text := a.code()
 	table := (len(text) + 63) &^ 63
-	native, err := exec.Publish(table+8*len(p.JumpTable), func(dst []byte, base uint32) {
-		copy(dst, text)
+	c.size = table + 8*len(p.JumpTable)
+	complete := func(dst []byte, base uint32) {
 		exec.FillTraps(dst[len(text):table])
 		a.link(dst, base, base+uint32(table))
 		for i, target := range p.JumpTable {
 			var address uint64 // 0 where it leads nowhere, which the code looks for
 			if target != pvm.NoTarget {
-				address = uint64(base) + uint64(s.labels[target])
+				address = uint64(base) + uint64(c.labels[target])
 			}
 			binary.LittleEndian.PutUint64(dst[table+8*i:], address)
 		}
-	})
+	}
+	var err error
+	if draft := a.written(c.size); draft != nil {
+		c.native, err = draft.Publish(c.size, complete)
+	} else {
+		c.native, err = exec.Publish(c.size, func(dst []byte, base uint32) {
+			copy(dst, text)
+			complete(dst, base)
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
-	c.native, c.size = native, table+8*len(p.JumpTable)
 	return c, nil
 }

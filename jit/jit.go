@@ -77,6 +77,7 @@ func (e *Engine) Compile(p *pvm.Program) (pvm.Code, error) {
 func (e *Engine) recompile(p *pvm.Program) (*code, error) {
 	a := e.lowerers.get()
 	defer e.lowerers.put(a)
+	defer a.close()
 	if err := lower(a, p); err != nil {
 		return nil, err
 	}
@@ -128,7 +129,8 @@ func (s *lowerers) get() assembler {
 }
 
 func (s *lowerers) put(a assembler) {
-	a.common().insts, a.common().blocks = nil, nil
+	pass := a.common()
+	pass.insts, pass.blocks, pass.labels = nil, nil, nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.idle) < maxLowerers && cap(a.code()) <= maxIdleOutput {

@@ -28,8 +28,10 @@ type lowerer struct {
 	pass
 	halves[amd64.Reg]
 
-	a   amd64.Asm
-	how *[256]lowering[*lowerer]
+	a     amd64.Asm
+	how   *[256]lowering[*lowerer]
+	draft *exec.Draft // that the code is written into, or nil
+	drawn bool        // there is to be one
 
 	start int // where the code of this instruction begins
 
@@ -66,6 +68,9 @@ func (l *lowerer) code() []byte { return l.a.Bytes() }
 
 func (l *lowerer) begin() {
 	l.a.Reset()
+	if l.drawn {
+		l.open()
+	}
 	l.loops, l.skip, l.ahead = l.loops[:0], 0, 0
 	l.doubles = len(l.circles) <= someLoops+len(l.insts)/instsByLoop
 	l.plan()

@@ -2,6 +2,7 @@ package jit
 
 import (
 	"bufio"
+	"bytes"
 	"os"
 	"runtime"
 	"strings"
@@ -113,14 +114,16 @@ func TestNeverWritableAndExecutable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &lowerer{how: &lowerings}
+		l := &lowerer{how: &lowerings, drawn: seed%5 != 0}
 		if err := lower(l, p); err != nil {
 			t.Fatal(err)
 		}
+		checkMappings(t)
 		c, err := publish(l, p)
 		if err != nil {
 			t.Fatal(err)
 		}
+		l.close()
 		checkMappings(t)
 		c.native.Free()
 		checkMappings(t)
@@ -200,17 +203,43 @@ func TestHostilePrograms(t *testing.T) {
 	}
 }
 
+// TestDraft compares code that is written where it is to be, which takes more room than expected, with code in the heap.
+func TestDraft(t *testing.T) {
+	if err := exec.Available(); err != nil {
+		t.Skip(err)
+	}
+	for name, unit := range hostileUnits {
+		p := hostile(t, unit, 300_000)
+		heap, draft := &lowerer{how: &lowerings}, &lowerer{how: &lowerings, drawn: true}
+		err, errDraft := lower(heap, p), lower(draft, p)
+		if (err == nil) != (errDraft == nil) || !bytes.Equal(heap.code(), draft.code()) {
+			t.Errorf("%s: %v in the heap, %v in a draft, or the code differs", name, err, errDraft)
+		}
+		if err == nil {
+			size := draft.a.Len()
+			if d := draft.written(size); d == nil {
+				t.Errorf("%s: the code was to be copied", name)
+			} else {
+				d.Drop(size + exec.Slack)
+			}
+		}
+		draft.close()
+		checkMappings(t)
+	}
+}
+
 func BenchmarkHostile(b *testing.B) {
 	for name, unit := range hostileUnits {
 		b.Run(name, func(b *testing.B) {
 			p := hostile(b, unit, 4_000_000)
-			l := &lowerer{how: &lowerings}
+			l := &lowerer{how: &lowerings, drawn: exec.Available() == nil}
 			b.SetBytes(4_000_000)
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			start := cputime.Thread()
 			for b.Loop() {
 				_ = lower(l, p)
+				l.close()
 			}
 			b.ReportMetric(float64(cputime.Thread()-start)/float64(b.N), "cpu-ns/op")
 		})

@@ -18,11 +18,18 @@ const MaxInst = 16
 type Asm struct {
 	buf  []byte
 	n    int
+	more func(old []byte, need int) []byte
 	zero uint64 // always 0, which the compiler does not know: else it splits up stores of which it knows some octets
 }
 
 // Reset empties a and keeps its buffer.
 func (a *Asm) Reset() { a.n = 0 }
+
+// Use empties a and makes it write into buf, which it may do all over. When that is full, more is to return room for so many
+// octets, which begins with the old ones, or nil for the heap.
+func (a *Asm) Use(buf []byte, more func(old []byte, need int) []byte) {
+	a.buf, a.n, a.more = buf, 0, more
+}
 
 // Len is the number of octets written.
 func (a *Asm) Len() int { return a.n }
@@ -38,7 +45,14 @@ func (a *Asm) Reserve(n int) {
 }
 
 func (a *Asm) grow(n int) {
-	bigger := make([]byte, max(2*len(a.buf), a.n+n+Slack, 4096))
+	need := max(2*len(a.buf), a.n+n+Slack, 4096)
+	if a.more != nil {
+		if bigger := a.more(a.buf[:a.n], need); bigger != nil {
+			a.buf = bigger
+			return
+		}
+	}
+	bigger := make([]byte, need)
 	copy(bigger, a.buf[:a.n])
 	a.buf = bigger
 }

@@ -22,7 +22,7 @@ var (
 )
 
 // arena hands out stretches of the low 2 GiB of the process, where 32-bit absolute addresses reach. A page of it is
-// either writable, while code is copied in, or executable, never both.
+// either writable, while code is written, or executable, never both.
 type arena struct {
 	mu        sync.Mutex
 	free      []span  // by address, not touching
@@ -81,28 +81,6 @@ func (a *arena) open() error {
 		return nil
 	}
 	return fmt.Errorf("no room for code below 2 GiB: %w", err)
-}
-
-// Publish makes room for size octets, lets fill write them, and makes them executable. What fill leaves untouched is
-// not executable in any sense: it traps.
-func Publish(size int, fill func(code []byte, base uint32)) (*Code, error) {
-	s, err := codeArena.take(size)
-	if err != nil {
-		return nil, err
-	}
-	code := octets(s.from, int(s.to-s.from))
-	if err := unix.Mprotect(code, unix.PROT_READ|unix.PROT_WRITE); err != nil {
-		codeArena.give(s)
-		return nil, fmt.Errorf("make code writable: %w", err)
-	}
-	fill(code[:size], uint32(s.from))
-	c := &Code{s, uintptr(size)}
-	if err := unix.Mprotect(code, unix.PROT_READ|unix.PROT_EXEC); err != nil {
-		c.Free()
-		return nil, fmt.Errorf("make code executable: %w", err)
-	}
-	synchronize(s.from, s.to)
-	return c, nil
 }
 
 // Free gives the code's room back, filled with traps again. Nothing may run it any more.

@@ -13,6 +13,21 @@ type Code struct{}
 // Publish always fails here.
 func Publish(int, func(code []byte, base uint32)) (*Code, error) { return nil, Available() }
 
+// Draft, here, has no values.
+type Draft struct{}
+
+// NewDraft always fails here.
+func NewDraft(int) (*Draft, error) { return nil, Available() }
+
+// Room is never called.
+func (*Draft) Room() []byte { return nil }
+
+// Publish is never called.
+func (*Draft) Publish(int, func(code []byte, base uint32)) (*Code, error) { return nil, Available() }
+
+// Drop is never called.
+func (*Draft) Drop(int) {}
+
 // Base is never called.
 func (*Code) Base() uintptr { return 0 }
 

@@ -24,6 +24,9 @@ const (
 	reservation = below + GuestSize + above
 )
 
+// Slack is how many octets behind what is published may have been written while it was made.
+const Slack = 64
+
 // Access is what a guest may do with a page.
 type Access uint8
 
