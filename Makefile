@@ -20,7 +20,7 @@ export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
 .PHONY: help build test race vectors conformance fuzz nodiff sim bench bench-pvm bench-diff profile-import \
-	generate fmt lint tidy check accept clean
+	generate graphs notices man docs release fmt lint tidy check accept clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -56,6 +56,7 @@ bench: ## all suites of bench/
 
 bench-pvm: ## guest programs beside C, Go and wazero, into docs/BENCHMARKS.md
 	$(GO) run ./bench/pvm/table -write docs/BENCHMARKS.md
+	$(GO) run ./internal/graphs
 
 bench-diff: ## COUNT=10 runs of BENCH at the commit OLD and here, compared by benchstat
 	@.ci/bench-diff '$(OLD)' '$(BENCH)' '$(COUNT)'
@@ -65,6 +66,21 @@ profile-import: ## CPU profile of an import, TRACE=PATH or the storage family; d
 
 generate: ## what generators write
 	$(GO) generate ./...
+
+graphs: ## pictures of the README, from the figures of docs/BENCHMARKS.md
+	$(GO) run ./internal/graphs
+
+notices: ## docs/LICENSES.md, from the modules that the binary is built with
+	$(GO) run ./internal/notices
+
+man: ## man pages, into dist/man
+	$(GO) run ./cmd/damson man dist/man
+
+docs: ## the commands of README.md and docs/SERVICES.md, in a fresh clone and an empty home
+	$(GO) run ./internal/accept docs
+
+release: ## binaries for all platforms with checksums, into dist; twice the same
+	@.ci/release dist
 
 fmt: $(GOLINT) ## gofumpt and goimports, in place
 	$(GOLINT) fmt

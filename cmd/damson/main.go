@@ -30,11 +30,16 @@ func root() *cobra.Command {
 Try "damson testnet": it runs a network of validators on this machine.
 
 ` + exitTable,
+		Example: `  damson testnet                                    # a network, with a page at http://127.0.0.1:19880/
+  damson run --chain chain.json --keys ~/validator  # a validator of a chain
+  damson doctor                                     # is this machine fit for that?`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	cmd.AddCommand(runCommand(), testnetCommand(), workCommand(), serviceCommand(), loadCommand(), dbCommand(), statusCommand(), importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
-		keysCommand(), specCommand(), versionCommand(), telemetryCommand(), doctorCommand())
+		keysCommand(), specCommand(), versionCommand(), telemetryCommand(), doctorCommand(), demoCommand(), manCommand())
+	helpCompletion(cmd)
+	complete(cmd)
 	strict(cmd)
 	return cmd
 }

@@ -30,9 +30,16 @@ it. Our authorizer lets everybody in.`,
   damson service create --network /tmp/net counter.pvm
   damson service info --rpc ws://127.0.0.1:19800 0`,
 	}
-	storage := &cobra.Command{Use: "storage", Short: "Look at what a service has stored"}
+	storage := &cobra.Command{
+		Use: "storage", Short: "Look at what a service has stored",
+		Long: "Storage reads what a service keeps on the chain, after the best block.", Example: "  damson service storage get --rpc ws://127.0.0.1:19800 4 n",
+	}
 	storage.AddCommand(serviceGetCommand())
-	preimage := &cobra.Command{Use: "preimage", Short: "Bring data that a service asks for"}
+	preimage := &cobra.Command{
+		Use: "preimage", Short: "Bring data that a service asks for",
+		Long:    "Preimage is about data that the chain knows the hash of, and a service waits for.",
+		Example: "  damson service preimage provide --rpc ws://127.0.0.1:19800 4 data.bin",
+	}
 	preimage.AddCommand(serviceProvideCommand())
 	cmd.AddCommand(serviceCreateCommand(), serviceUpgradeCommand(), serviceTransferCommand(), serviceAssignCommand(), serviceInfoCommand(),
 		storage, preimage)
@@ -112,8 +119,9 @@ func serviceCreateCommand() *cobra.Command {
 	var gas serviceGas
 	var balance uint64
 	cmd := &cobra.Command{
-		Use:   "create [flags] CODE",
-		Short: "Make a service of a code, and print its index",
+		Use:     "create [flags] CODE",
+		Short:   "Make a service of a code, and print its index",
+		Example: `  damson service create --rpc ws://127.0.0.1:19800 shout.pvm --balance 10000`,
 		Long: `Create has a store make a service, and brings the code. CODE is what damson pvm asm makes of a text with .service.
 The store pays the deposit, and what --balance says beside.`,
 		Args: cobra.ExactArgs(1),
@@ -183,8 +191,9 @@ func (d *desk) pay(to protocol.ServiceID, amount, gas uint64, memo string) error
 func serviceUpgradeCommand() *cobra.Command {
 	var gas serviceGas
 	cmd := &cobra.Command{
-		Use:   "upgrade [flags] CODE",
-		Short: "Give a store another code",
+		Use:     "upgrade [flags] CODE",
+		Short:   "Give a store another code",
+		Example: `  damson service upgrade --rpc ws://127.0.0.1:19800 --store 2413552968 louder.pvm`,
 		Long: `Upgrade has a store (--store) ask for a code, brings it, and has the store take it as its own. What it is able to then is
 the new code's matter.`,
 		Args: cobra.ExactArgs(1),
@@ -231,9 +240,11 @@ func serviceTransferCommand() *cobra.Command {
 	var amount, gas uint64
 	var memo string
 	cmd := &cobra.Command{
-		Use:   "transfer [flags] SERVICE",
-		Short: "Have a store pay a service",
-		Args:  cobra.ExactArgs(1),
+		Use:     "transfer [flags] SERVICE",
+		Short:   "Have a store pay a service",
+		Long:    `Transfer has a store (--store) send some of its balance to a service, with a memo, and with gas for what the receiver does about it.`,
+		Example: `  damson service transfer --rpc ws://127.0.0.1:19800 2413552968 --amount 500 --memo thanks`,
+		Args:    cobra.ExactArgs(1),
 	}
 	cmd.Flags().Uint64Var(&amount, "amount", 0, "how much")
 	cmd.Flags().Uint64Var(&gas, "gas", 10_000, "gas for the receiver")
@@ -252,8 +263,9 @@ func serviceAssignCommand() *cobra.Command {
 	var target uint16
 	var authorizers []string
 	cmd := &cobra.Command{
-		Use:   "assign [flags]",
-		Short: "Change the queue of authorizers of a core",
+		Use:     "assign [flags]",
+		Short:   "Change the queue of authorizers of a core",
+		Example: `  damson service assign --rpc ws://127.0.0.1:19800 --assign-core 1 --authorizer 0xCODEHASH:0xCONFIGURATION`,
 		Long: `Assign has a store that has the privilege fill the queue of a core with authorizers in turn. An authorizer is the hash of its
 code, and the configuration in hexadecimal after a colon if it has one.`,
 		Args: cobra.NoArgs,
@@ -303,7 +315,10 @@ func serviceInfoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "info [flags] SERVICE",
 		Short: "Show a service",
-		Args:  cobra.ExactArgs(1),
+		Long: `Info prints what the chain knows of a service after the best block: its code's hash, balance, least gas, the items and octets that it stores,
+and slots.`,
+		Example: `  damson service info --rpc ws://127.0.0.1:19800 2413552968`,
+		Args:    cobra.ExactArgs(1),
 	}
 	return frame(cmd, false, func(args []string) (deed, error) {
 		id, err := parseService(args[0])
@@ -327,8 +342,10 @@ func serviceGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get [flags] SERVICE KEY",
 		Short: "Print what a service has stored under a key",
-		Long:  "Get prints a value in hexadecimal. The key is 0x and hexadecimal, @ and the name of a file, or text.",
-		Args:  cobra.ExactArgs(2),
+		Example: `  damson service storage get --rpc ws://127.0.0.1:19800 2413552968 count
+  damson service storage get --rpc ws://127.0.0.1:19800 2413552968 last --raw`,
+		Long: "Get prints a value in hexadecimal. The key is 0x and hexadecimal, @ and the name of a file, or text.",
+		Args: cobra.ExactArgs(2),
 	}
 	cmd.Flags().BoolVar(&raw, "raw", false, "print the octets themselves")
 	return frame(cmd, false, func(args []string) (deed, error) {
@@ -357,9 +374,11 @@ func serviceGetCommand() *cobra.Command {
 func serviceProvideCommand() *cobra.Command {
 	var ask bool
 	cmd := &cobra.Command{
-		Use:   "provide [flags] SERVICE FILE",
-		Short: "Bring a service data that it waits for",
-		Args:  cobra.ExactArgs(2),
+		Use:     "provide [flags] SERVICE FILE",
+		Short:   "Bring a service data that it waits for",
+		Long:    `Provide brings the data in FILE, a preimage, to a service that has solicited it, and waits until it is on the chain.`,
+		Example: `  damson service preimage provide --rpc ws://127.0.0.1:19800 2413552968 data.bin`,
+		Args:    cobra.ExactArgs(2),
 	}
 	cmd.Flags().BoolVar(&ask, "solicit", false, "have the service ask for it first: it must be a store")
 	return frame(cmd, true, func(args []string) (deed, error) {

@@ -26,8 +26,14 @@ the platform.`,
 	}
 }
 
-// buildVersion is the module's version or the commit that the program was built from.
+// version is set by releases (.ci/release).
+var version string
+
+// buildVersion is what a release says, the module's version or the commit that the program was built from.
 func buildVersion() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

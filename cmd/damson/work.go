@@ -22,6 +22,8 @@ func workCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "work",
 		Short: "Bring work to a chain, and see what becomes of it",
+		Example: `  damson work submit --rpc ws://127.0.0.1:19800 --service 4 --payload 'hello'
+  damson work watch --rpc ws://127.0.0.1:19800 0xHASH`,
 		Long: `Work starts a node in memory that follows a chain, and hands packages straight to the guarantors of a core, as builders do
 (JAMNP-S, CE 133). With --rpc it starts nothing, and asks a node that runs to do so (JIP-2). damson testnet --data-path DIR runs a network
 to try it on.`,
@@ -284,8 +286,9 @@ func workWatchCommand() *cobra.Command {
 	var until string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "watch [flags] HASH",
-		Short: "Show the stages of a package",
+		Use:     "watch [flags] HASH",
+		Short:   "Show the stages of a package",
+		Example: `  damson work watch --rpc ws://127.0.0.1:19800 0x0bbba7a97d26d02cfd45d47eef58775f625bd1d04f990b88188d354554ae8f6d`,
 		Long: `Watch shows the stages that a package comes to from now on, each with its time. Of what was before it shows what the state
 of the chain still tells. Without --until it ends when the package is final.`,
 		Args: cobra.ExactArgs(1),

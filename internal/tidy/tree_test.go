@@ -12,7 +12,7 @@ import (
 
 // top is all that may stand in the repository's root.
 var top = []string{
-	".ci", ".git", ".github", ".gitignore", ".gitattributes", ".golangci.yml", "CHANGELOG.md", "LICENSE", "Makefile", "NOTICE", "README.md",
+	".ci", ".dockerignore", ".git", ".github", ".gitignore", ".gitattributes", ".golangci.yml", "CHANGELOG.md", "Dockerfile", "LICENSE", "Makefile", "NOTICE", "README.md",
 	"go.mod", "go.sum",
 	"bench", "cmd", "crypto", "docs", "internal", "interp", "jit", "net", "node", "state",
 }
@@ -35,7 +35,7 @@ func ignored(name string) bool {
 
 // targets is the one list of what make is asked for.
 var targets = strings.Fields(`build test race vectors conformance fuzz nodiff sim bench bench-pvm bench-diff
-	profile-import generate fmt lint tidy check accept clean`)
+	profile-import generate graphs notices man docs release fmt lint tidy check accept clean`)
 
 func TestMakefileTargets(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
