@@ -1,7 +1,12 @@
 package rpc_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,20 +16,16 @@ import (
 
 	"damson/crypto/blake2b"
 	"damson/internal/block"
-	"damson/internal/protocol"
+	"damson/internal/bundle"
+	"damson/internal/services"
+	"damson/node"
+	"damson/node/builder"
 	"damson/node/rpc"
 	"damson/state"
 )
 
-// packages takes every package.
-type packages struct{ taken chan []byte }
-
-func (p packages) SubmitPackage(_ protocol.Core, pkg []byte, _ [][]byte, done func(error)) {
-	p.taken <- pkg
-	done(nil)
-}
-
-// TestForeignClient has a client from npm drive every method and subscription of a node in a network of six validators.
+// TestForeignClient has a client from npm drive every method and subscription of a node in a network of six validators, make mistakes, and
+// leave 1,000 connections idle.
 func TestForeignClient(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network of validators for half a minute")
@@ -32,33 +33,76 @@ func TestForeignClient(t *testing.T) {
 	dir := install(t)
 	const slot = time.Second
 	w := newWorld(t, 6, slot)
-	taken := packages{make(chan []byte, 16)}
-	address := w.serve(t, rpc.Options{Packages: taken})
-	pkg := workPackage(w)
-	facts, err := json.Marshal(w.facts(pkg, slot))
+	s, address := w.server(t, rpc.Options{})
+	facts := w.facts(slot)
+	drafts := httptest.NewServer(http.HandlerFunc(w.draft))
+	t.Cleanup(drafts.Close)
+	facts["drafts"] = drafts.URL
+	text, err := json.Marshal(facts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "facts.json")
-	if err := os.WriteFile(file, facts, 0o600); err != nil {
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "node", "drive.mjs", address, file)
 	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	before := inUse()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	t.Log(lines[len(lines)-1])
-	select {
-	case got := <-taken.taken:
-		if string(got) != string(pkg) {
-			t.Errorf("package %x, want %x", got, pkg)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	idle := int64(0) // what the process had while the connections were open
+	for running := true; running; {
+		select {
+		case err = <-ended:
+			running = false
+		case <-time.After(100 * time.Millisecond):
+			if idle == 0 && s.Statistics().Sockets > idleSockets {
+				idle = inUse()
+			}
 		}
-	default:
-		t.Error("no package was handed in")
 	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	each := (idle - before) / idleSockets
+	if idle == 0 || each > maxIdleOctets {
+		t.Errorf("with %d idle connections the process had %d octets, %d before", idleSockets, idle, before)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	fmt.Printf("figure npm client %s, %d KiB for each of %d idle sockets, with all six nodes in the process\n", lines[len(lines)-1], each>>10, idleSockets)
+}
+
+const (
+	idleSockets = 1000 // that the client opens besides its own
+	// maxIdleOctets is what an idle connection may cost. The chain goes on meanwhile, which costs, too.
+	maxIdleOctets = 150 << 10
+)
+
+// What a package of the client has the service write.
+const writtenKey, writtenValue = "from npm", "by way of a core"
+
+// draft gives a package that fits onto the best block of now, as builders make it.
+func (w *world) draft(out http.ResponseWriter, _ *http.Request) {
+	var p *bundle.Bundle
+	err := errors.New("the node has stopped")
+	w.hosts[0].Do(func(n *node.Node) {
+		var c services.Commands
+		c.Set(writtenKey, writtenValue)
+		b := builder.Builder{Options: builder.Options{Node: n}}
+		p, err = b.Draft(1, builder.Item{Service: service, Payload: c.Payload()})
+	})
+	if err != nil {
+		http.Error(out, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	hash := p.Package.Hash()
+	_ = json.NewEncoder(out).Encode(map[string][]byte{"package": p.Package.AppendTo(nil), "hash": hash[:]})
 }
 
 // install puts the client into a folder, or skips the test where it cannot be had.
@@ -88,17 +132,8 @@ func install(t *testing.T) string {
 	return dir
 }
 
-// workPackage gives a package that keeps the limits, whatever guarantors would say to it.
-func workPackage(w *world) []byte {
-	p := &block.WorkPackage{
-		Context: block.RefinementContext{Anchor: w.spec.HeaderHash(), LookupAnchor: w.spec.HeaderHash()},
-		Items:   []block.WorkItem{{Service: service, RefineGas: 1000, AccumulateGas: 1000, Payload: []byte("payload")}},
-	}
-	return p.AppendTo(nil)
-}
-
 // facts are what the client is to find.
-func (w *world) facts(pkg []byte, slot time.Duration) map[string]any {
+func (w *world) facts(slot time.Duration) map[string]any {
 	p := w.spec.Params
 	genesis := w.spec.HeaderHash()
 	root := w.spec.Genesis().Root()
@@ -110,6 +145,16 @@ func (w *world) facts(pkg []byte, slot time.Duration) map[string]any {
 		"slot_ms": slot.Milliseconds(), "genesis": genesis[:], "genesis_root": root[:], "nothing": make([]byte, 32),
 		"service": service, "account_length": state.AccountSize, "statistics_length": 2 * p.Validators * 6 * 4,
 		"key": storedKey, "value": storedValue, "preimage": preimage, "preimage_hash": had[:], "preimage_length": len(preimage),
-		"wanted": wanted, "wanted_hash": asked[:], "wanted_length": len(wanted), "package": pkg,
+		"wanted": wanted, "wanted_hash": asked[:], "wanted_length": len(wanted),
+		"written_key": []byte(writtenKey), "written": []byte(writtenValue), "idle": idleSockets, "queue": p.AuthQueueSize,
 	}
+}
+
+// workPackage gives a package that keeps the limits, whatever guarantors would say to it.
+func workPackage(w *world) []byte {
+	p := &block.WorkPackage{
+		Context: block.RefinementContext{Anchor: w.spec.HeaderHash(), LookupAnchor: w.spec.HeaderHash()},
+		Items:   []block.WorkItem{{Service: service, RefineGas: 1000, AccumulateGas: 1000, Payload: []byte("payload")}},
+	}
+	return p.AppendTo(nil)
 }

@@ -115,6 +115,12 @@ func withService(entries []trie.Change) []trie.Change {
 // serve starts a server for the first node and gives where it is, as host and port.
 func (w *world) serve(t *testing.T, o rpc.Options) string {
 	t.Helper()
+	_, address := w.server(t, o)
+	return address
+}
+
+func (w *world) server(t *testing.T, o rpc.Options) (*rpc.Server, string) {
+	t.Helper()
 	o.Node = w.hosts[0]
 	s, err := rpc.New(o)
 	if err != nil {
@@ -129,7 +135,7 @@ func (w *world) serve(t *testing.T, o rpc.Options) string {
 			t.Error(err)
 		}
 	})
-	return l.Address.String()
+	return s, l.Address.String()
 }
 
 func dial(t *testing.T, address string) *client.Client {

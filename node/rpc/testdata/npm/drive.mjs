@@ -91,13 +91,28 @@ const [status] = await ask("status")
 assert(status.best.slot >= best[1])
 
 // Submissions.
-assert.deepEqual(await ask("submitWorkPackage", 0, facts.package, []), [])
+const draft = await (await fetch(facts.drafts)).json()
+assert.deepEqual(await ask("submitWorkPackage", 0, draft.package, []), [])
 assert.deepEqual(await ask("submitPreimage", facts.service, facts.wanted, facts.genesis), [])
 const blobs = await tells(subscriptions.subscribeServicePreimage, v => v.length >= 2, "the preimage")
 assert.deepEqual(blobs.slice(0, 2), [null, [facts.wanted]])
 const requests = await tells(subscriptions.subscribeServiceRequest, v => v.length >= 2, "the request")
 assert.deepEqual(requests[0], [[]])
 assert(requests[1][0].length === 1 && requests[1][0][0] > 0)
+
+// The package goes through a core: guarantors refine it, its data is made available, and it is accumulated.
+const written = async () => ask("serviceValue", (await ask("bestBlock"))[0], facts.service, facts.written_key)
+const stages = new Set()
+for (const end = Date.now() + 120_000; (await written()) === null;) {
+	assert(Date.now() < end, "the package was not accumulated in two minutes")
+	stages.add((await ask("packageStage", (await ask("bestBlock"))[0], draft.hash))[0])
+	await new Promise(done => setTimeout(done, 100))
+}
+assert.deepEqual(await written(), [facts.written])
+const [stage] = await ask("packageStage", (await ask("bestBlock"))[0], draft.hash)
+assert.equal(stage, "accumulated", [...stages].join(" "))
+const [queue] = await ask("authorizerQueue", (await ask("bestBlock"))[0], 0)
+assert(queue.length === facts.queue && queue.every(h => hash.test(h)))
 
 // Subscriptions.
 const finals = await tells(subscriptions.subscribeFinalizedBlock, v => v.length >= 3, "finalized blocks")
@@ -145,8 +160,29 @@ assert.equal((await post(JSON.stringify(Array(10_000).fill({jsonrpc: "2.0", id: 
 const batch = await post(JSON.stringify([{jsonrpc: "2.0", id: "a", method: "bestBlock"}, {jsonrpc: "2.0", method: "bestBlock"}, 1]))
 assert.equal(batch.length, 2)
 assert(batch.some(r => r.id === "a" && isHead(r.result)) && batch.some(r => r.id === null && r.error.code === -32600))
+
+// A thousand connections that say nothing, and messages that are none: others are served all the same.
+const idle = []
+for (let i = 0; i < facts.idle; i += 50) idle.push(...await Promise.all(Array.from({length: 50}, () => new Promise((done, failed) => {
+	const s = new WebSocket(`ws://${address}/`)
+	s.on("open", () => done(s))
+	s.on("error", failed)
+}))))
+const answers = (s, message) => new Promise(done => { s.once("message", m => done(JSON.parse(m.toString()))); s.send(message) })
+assert.equal((await answers(idle[0], "{")).error.code, -32700)
+assert.equal((await answers(idle[1], JSON.stringify(Array(100_000).fill(1)))).error.code, -32600)
+assert.equal((await answers(idle[2], JSON.stringify({jsonrpc: "2.0", id: 1, method: 7}))).error.code, -32600)
+assert.equal((await answers(idle[3], JSON.stringify({jsonrpc: "2.0", id: 1, method: "nothing"}))).error.code, -32601)
+assert.equal((await answers(idle[4], JSON.stringify({jsonrpc: "2.0", id: 1, method: "stateRoot", params: [{}]}))).error.code, -32602)
+const asking = Date.now()
+assert(isHead(await ask("bestBlock")))
+const waited = Date.now() - asking
+await new Promise(done => setTimeout(done, 1000))
+assert(idle.every(s => s.readyState === WebSocket.OPEN), "idle connections were closed")
+idle.forEach(s => s.terminate())
+
 const document = await (await fetch(`http://${address}/openrpc.json`)).json()
 assert.deepEqual(document.methods.map(m => m.name).sort(), [...asked].sort())
 
 socket.close()
-console.log(JSON.stringify({methods: asked.size, bests: bests.length, finals: finals.length}))
+console.log(JSON.stringify({methods: asked.size, bests: bests.length, finals: finals.length, idle: idle.length, answeredMs: waited}))
