@@ -29,7 +29,7 @@ function finality(d) {
 function tree(d, c) {
 	const width = c.width - 38, step = 26, size = 18, top = 24
 	const columns = Math.max(8, Math.floor((width - 8) / step))
-	const last = Math.max(c.head.slot, ...d.blocks.map(b => b.slot)), first = last - columns + 1
+	const last = Math.max(c.head.slot, ...d.blocks.map(b => b.slot)), first = Math.max(0, last - columns + 1)
 	const lanes = new Map(), taken = new Map()
 	for (const b of d.blocks) {
 		if (b.slot < first) continue
@@ -48,7 +48,7 @@ function tree(d, c) {
 	return h("svg", {width, height, role: "img", "aria-label": `${visible.length} blocks of slots ${first} to ${last}; finalized is ${final}`},
 		Array.from({length: columns}, (_, i) => first + i).map(slot => [
 			!taken.get(slot)?.has(0) && slot < last && slot > 0 && h("rect", {class: "missed", x: x(slot) + 6, y: y(0) + 6, width: 6, height: 6, rx: 3}),
-			slot % 6 === 0 && h("text", {x: x(slot) + size / 2, y: height - 3, "text-anchor": "middle"}, slot),
+			slot % 6 === 0 && slot <= last && h("text", {x: x(slot) + size / 2, y: height - 3, "text-anchor": "middle"}, slot),
 		]),
 		visible.map(b => {
 			const p = by.get(b.parent)

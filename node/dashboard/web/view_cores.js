@@ -23,7 +23,7 @@ const accumulated = (d, core) => of(d, core).filter(p => p.accumulated).length
 function core(x, d, c) {
 	const a = x.activity, r = x.report
 	const steps = [
-		[x.guarantees, "guaranteed"], [r ? 1 : 0, "reported"], [of(d, x.core).filter(p => p.available === d.slot).length, "available"], [x.ready, "waiting"], [accumulated(d, x.core), "accumulated"],
+		[x.guarantees, "pooled"], [r ? 1 : 0, "reported"], [of(d, x.core).filter(p => p.available === d.slot).length, "available"], [x.ready, "waiting"], [accumulated(d, x.core), "done"],
 	]
 	return h("section", {class: "panel", "data-core": x.core},
 		h("header", null, h("h2", null, `Core ${x.core}`), h("p", null, "guarantors ", x.guarantors.join(", ") || "none")),

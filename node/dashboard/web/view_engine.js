@@ -27,8 +27,8 @@ export default {
 			}), legend(inside.map(([name, i]) => ["s" + i, name]))] : empty("No block has been executed since this page's server began to watch.")),
 			h("section", {class: "tiles", "aria-label": "PVM"},
 				stat("Compiled programs", d.programs ? count(d.programs.compiled) : "none", d.programs ? "by the recompiler" : "the interpreter runs"), stat("Kept", d.programs ? count(d.programs.cached) : "–", d.programs ? octets(d.programs.octets) + " of machine code" : ""),
-				stat("Accumulation", each(gas), "gas a second, on chain"), stat("Refinement", each(sum(d.runs.map(r => r.refinement_gas))), "gas a second, reported"),
-				stat("Speed", busy > 0 ? big(Math.round(gas / busy * 1000)) : "–", "gas a second, while accumulating")),
+				stat("Accumulation", each(gas), "gas/s, on chain"), stat("Refinement", each(sum(d.runs.map(r => r.refinement_gas))), "gas/s, reported"),
+				stat("Accumulation speed", busy > 0 ? big(Math.round(gas / busy * 1000)) : "–", "gas/s, while it runs")),
 			sized("two", panel("Stages", `of the last ${count(d.runs.length)} blocks`, table([["Stage"], ["Mean", "num"], ["Half", "num"], ["95 %", "num"], ["Most", "num"]], d.stages.map((name, i) => {
 				const list = d.runs.map(r => r.stages_ms[i])
 				return h("tr", null, h("td", null, h("svg", {width: 11, height: 11, "aria-hidden": "true", class: "inline"}, h("rect", {class: "s" + i, width: 10, height: 10, rx: 2})), name, beside.has(name) && h("small", null, " beside it")),
