@@ -33,7 +33,7 @@ type Options struct {
 type Builder struct {
 	Options
 	tracks map[protocol.Hash]*Track
-	seen   protocol.Hash // the best block that was looked at
+	trail  []step // the blocks of the best chain that were looked at; never empty
 	asked  map[jamnp.PeerID]bool
 }
 

@@ -97,7 +97,8 @@ func (b *Builder) Forget(t *Track) { delete(b.tracks, t.Hash) }
 
 // follow looks at blocks as they become the best, are to be voted for, and are final.
 func (b *Builder) follow() {
-	b.seen = b.Node.Chain.Best().Hash
+	best := b.Node.Chain.Best()
+	b.trail = []step{{best.Hash, best.Slot}}
 	b.Node.Chain.Watch(chain.Events{
 		Best:      func(before, now *chain.Block) { b.best(now) },
 		Candidate: func(c *chain.Block) { b.mark(Audited, c) },
@@ -111,20 +112,61 @@ func (b *Builder) follow() {
 // best looks at the blocks that are new in the best chain, the oldest first.
 func (b *Builder) best(now *chain.Block) {
 	c := b.Node.Chain
-	if last := c.Block(b.seen); last == nil || !c.IsAncestor(last, now) {
+	if last := b.trail[len(b.trail)-1]; !c.Ancestor(now.Hash, last.hash, last.slot) {
 		b.reorganized(now)
 	}
+	last := b.trail[len(b.trail)-1].hash
+	defer b.late(now)
 	var fresh []*chain.Block
-	for x := now; x != nil && x.Hash != b.seen; x = c.Parent(x) {
+	x := now
+	for ; x != nil && x.Hash != last; x = c.Parent(x) {
 		fresh = append(fresh, x)
 	}
-	b.seen = now.Hash
-	defer b.late(now)
 	slices.Reverse(fresh)
+	if x == nil && len(fresh) > 0 && fresh[0].Parent != last { // blocks between have become final at once, and are not in the tree any more
+		b.recall(fresh[0])
+	}
 	for _, x := range fresh {
+		b.trail = append(b.trail, step{x.Hash, x.Slot})
 		if err := b.look(x); err != nil {
 			b.Node.Log.Error("the reports of a block are not known", "slot", x.Slot, "error", err)
 		}
+	}
+	if drop := len(b.trail) - maxTrail; drop > 0 {
+		b.trail = slices.Delete(b.trail, 0, drop)
+	}
+}
+
+// step is a block of the best chain that was looked at.
+type step struct {
+	hash protocol.Hash
+	slot protocol.Slot
+}
+
+// maxTrail bounds the steps that are remembered. Forks are not longer.
+const maxTrail = 256
+
+// recall looks for what is followed in the state after a block.
+func (b *Builder) recall(x *chain.Block) {
+	for _, t := range b.tracks {
+		if t.Has(Accumulated) {
+			continue
+		}
+		s, slot, report, err := Find(x.State, t.Hash)
+		if err != nil {
+			b.Node.Log.Error("the reports of a block are not known", "slot", x.Slot, "error", err)
+			return
+		}
+		if s == Submitted {
+			continue
+		}
+		if slot == 0 {
+			slot = x.Slot
+		}
+		if t.Saw(s, b.Node.Loop.Now(), slot, report); s == Accumulated {
+			t.accumulated = x.Hash
+		}
+		b.changed(t)
 	}
 }
 
@@ -152,22 +194,21 @@ func (b *Builder) late(now *chain.Block) {
 // reorganized forgets what was seen in blocks that are not in the best chain: it will be seen again if it is there.
 func (b *Builder) reorganized(now *chain.Block) {
 	c := b.Node.Chain
-	last := c.Block(b.seen)
-	from := c.Finalized()
-	if last != nil {
-		if common := c.CommonAncestor(last, now); common != nil {
-			from = common
+	for len(b.trail) > 1 {
+		if last := b.trail[len(b.trail)-1]; c.Ancestor(now.Hash, last.hash, last.slot) {
+			break
 		}
+		b.trail = b.trail[:len(b.trail)-1]
 	}
-	b.seen = from.Hash
+	from := b.trail[len(b.trail)-1].slot
 	for _, t := range b.tracks {
 		switch {
 		case t.Has(Final):
-		case t.Has(Guaranteed) && t.Slots[Guaranteed] > from.Slot:
+		case t.Has(Guaranteed) && t.Slots[Guaranteed] > from:
 			t.forget(Refined)
-		case t.Has(Available) && t.Slots[Available] > from.Slot:
+		case t.Has(Available) && t.Slots[Available] > from:
 			t.forget(Available)
-		case t.Has(Accumulated) && t.Slots[Accumulated] > from.Slot:
+		case t.Has(Accumulated) && t.Slots[Accumulated] > from:
 			t.forget(Accumulated)
 		}
 	}
@@ -234,7 +275,7 @@ func (b *Builder) mark(s Stage, x *chain.Block) {
 		if !t.Has(Accumulated) || t.Has(s) || t.Slots[Accumulated] > x.Slot {
 			continue
 		}
-		if in := c.Block(t.accumulated); in == nil || c.IsAncestor(in, x) {
+		if c.Ancestor(x.Hash, t.accumulated, t.Slots[Accumulated]) {
 			list = append(list, t)
 		}
 	}
