@@ -223,7 +223,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"run", "--chain", filepath.Join(dir, "none")}, exitInput},
 		{[]string{"run", "--keys", filepath.Join(dir, "none")}, exitInput},
 		{[]string{"run", "--listen", "192.0.2.1:1", "--temp", "--log-level", "off"}, exitNetwork},
-		{[]string{"testnet", "--scenario", "bad-report"}, exitUsage},
+		{[]string{"testnet", "--scenario", "bad-reports"}, exitUsage},
 		{[]string{"testnet", "--validators", "-1"}, exitUsage},
 		{[]string{"db", "check", dir}, exitData},
 	} {

@@ -51,7 +51,8 @@ Ctrl-C, with a summary. The exit status is 0 only if all nodes agree in the end.
 A --scenario shows how the network bears a fault:
   partition     for a third of the run, half of the nodes does not hear the other half: nothing can be final
   equivocation  one validator seals two blocks for each of its slots
-  restart       one node is killed, and comes back after a third of the run (its nodes are processes of their own)`,
+  restart       one node is killed, and comes back after a third of the run (its nodes are processes of their own)
+  bad-report    two guarantors sign wrong results; auditors find out, a verdict names them, and the fork is left (with packages, as --with-work)`,
 		Args: cobra.NoArgs,
 		Example: `  damson testnet
   damson testnet --slots 36 --slot-duration 1s --json
@@ -69,7 +70,7 @@ A --scenario shows how the network bears a fault:
 	flags.BoolVar(&f.json, "json", false, "print the summary as one JSON object, and nothing else")
 	flags.BoolVar(&f.separate, "separate-processes", false, "run each node in a process of its own")
 	flags.BoolVar(&f.work, "with-work", false, "submit a package to every core in each slot, and check what becomes of them")
-	flags.StringVar(&f.scenario, "scenario", "", "show a fault and its healing: partition, equivocation or restart")
+	flags.StringVar(&f.scenario, "scenario", "", "show a fault and its healing: partition, equivocation, restart or bad-report")
 	flags.StringVar(&f.telemetry, "telemetry", "", "`HOST:PORT` of a server that is told what the nodes do (JIP-3, docs/TELEMETRY.md)")
 	f.serve.registerPort(cmd)
 	f.log.register(flags, "off")

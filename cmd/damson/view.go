@@ -115,6 +115,11 @@ func (v *view) summary(s *testnet.Summary) {
 	} else {
 		fmt.Fprintln(v.out, "THE NODES DO NOT AGREE.")
 	}
+	if b := s.BadReports; b != nil {
+		fmt.Fprintf(v.out, "Validators %v signed wrong results; %d auditors called them invalid, and %d blocks that had them were left.\n", b.Guarantors,
+			b.Judges, b.Condemned)
+		fmt.Fprintf(v.out, "The final state has %d of the reports as bad, and validators %v as offenders.\n", b.Verdicts, b.Offenders)
+	}
 	if s.Healed != nil {
 		fmt.Fprintf(v.out, "Scenario %s: recovered: %v.\n", s.Scenario, *s.Healed)
 	}

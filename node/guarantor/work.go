@@ -72,12 +72,13 @@ func (g *Guarantor) begin(j *job, rotation *roster.Rotation, slot protocol.Slot)
 
 // refine computes a report, and puts the package on the shelf before anybody hears of it.
 func (g *Guarantor) refine(in *workreport.Input, slot protocol.Slot, then func(*workreport.Output, error)) {
+	wrong := g.Mistakes.WrongResult
 	g.Loop.Go(refineQueue, func() func() {
 		out, err := g.Computer.Compute(in)
 		if err == nil {
 			err = failed(in.State)
 		}
-		if err == nil && g.Mistakes.WrongResult {
+		if err == nil && wrong {
 			out.Report.Digests[0].Result = block.Result{Outcome: block.OutcomePanic}
 		}
 		if err == nil {

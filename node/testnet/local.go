@@ -56,6 +56,9 @@ func (n *Net) startLocal(ctx context.Context, i int) (member, error) {
 		}
 	}
 	n.sockets[i] = nil
+	if n.Scenario == BadReport {
+		o.Events.Audits = n.lie.events(i)
+	}
 	if n.Log != nil {
 		o.Log = n.Log(i)
 	}

@@ -18,6 +18,7 @@ const (
 	Partition    Scenario = "partition"    // for the second third of the run, half of the nodes does not hear the other half
 	Equivocation Scenario = "equivocation" // one validator seals two blocks for each of its slots
 	Restart      Scenario = "restart"      // one node is killed after a third of the run, and comes back after another third
+	BadReport    Scenario = "bad-report"   // after a third of the run, two guarantors sign wrong results for a core
 )
 
 // ErrScenario is a scenario that is not there.
@@ -28,27 +29,32 @@ var protocolEra = loop.CommonEra
 // ParseScenario reads the name of a scenario.
 func ParseScenario(name string) (Scenario, error) {
 	switch s := Scenario(name); s {
-	case NoScenario, Partition, Equivocation, Restart:
+	case NoScenario, Partition, Equivocation, Restart, BadReport:
 		return s, nil
-	case "bad-report":
-		return "", fmt.Errorf("%w: bad-report needs guarantors and auditors, which this program does not have yet", ErrScenario)
 	}
-	return "", fmt.Errorf("%w: %q; there are partition, equivocation and restart", ErrScenario, name)
+	return "", fmt.Errorf("%w: %q; there are partition, equivocation, restart and bad-report", ErrScenario, name)
 }
 
 // Processes says whether the scenario needs its nodes to be processes: what is in this one cannot be killed.
 func (s Scenario) Processes() bool { return s == Restart }
 
 // Local says whether the scenario needs its nodes to be in this process.
-func (s Scenario) Local() bool { return s == Partition || s == Equivocation }
+func (s Scenario) Local() bool { return s == Partition || s == Equivocation || s == BadReport }
 
 // victim is the node that a scenario is about: the last one.
 func (n *Net) victim() int { return len(n.members) - 1 }
 
 // prepare is called before the nodes start.
 func (n *Net) prepare() {
-	if n.Scenario == Equivocation {
+	switch n.Scenario {
+	case Equivocation:
 		n.mistakes[n.victim()].Author.SealTwice = true
+	case BadReport:
+		n.lie.reports, n.lie.condemned, n.lie.judges = make(map[protocol.Hash]bool), make(map[protocol.Hash]bool), make(map[int]bool)
+		if n.Work == nil {
+			n.Work = new(Work)
+		}
+	case NoScenario, Partition, Restart:
 	}
 }
 
@@ -80,6 +86,10 @@ func (n *Net) disturb(ctx context.Context, done, count int) (note string, err er
 		if done == 0 {
 			return fmt.Sprintf("validator %d seals two blocks for each of its slots", n.victim()), nil
 		}
+	case BadReport:
+		if done >= begin {
+			return n.deceive(n.First + protocol.Slot(done)), nil
+		}
 	case NoScenario:
 	}
 	return "", nil
@@ -96,6 +106,10 @@ func (n *Net) judge(s *Summary) {
 		healed = healed && s.Equivocations > 0
 	case Restart:
 		healed = healed && s.Equivocations == 0 && n.authoredSince(s)
+	case BadReport:
+		var right bool
+		s.BadReports, right = n.verdict()
+		healed = healed && right
 	}
 	s.Healed = &healed
 }

@@ -33,6 +33,8 @@ type Summary struct {
 	Scenario       string  `json:"scenario,omitempty"`
 	Healed         *bool   `json:"healed,omitempty"` // whether a scenario ended as it should
 
+	BadReports *BadReports `json:"bad_reports,omitempty"` // of the scenario of that name
+
 	*load.Summary // what became of the packages; nil: there were none
 }
 

@@ -74,6 +74,7 @@ type Net struct {
 	members   []member       // nil: not running
 	records   []*record
 	cut       cut
+	lie       lie
 	mistakes  []node.Mistakes
 	skew      []time.Duration // of the clocks of nodes in this process
 	proving   sync.Mutex

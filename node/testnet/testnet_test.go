@@ -73,7 +73,7 @@ func engine() pvm.Engine { return interp.New() }
 
 // TestScenarios does a network harm, which it must bear.
 func TestScenarios(t *testing.T) {
-	for _, s := range []Scenario{NoScenario, Partition, Equivocation} {
+	for _, s := range []Scenario{NoScenario, Partition, Equivocation, BadReport} {
 		t.Run("scenario="+string(s), func(t *testing.T) {
 			n, said := start(t, s, nil)
 			lag := 0
@@ -116,7 +116,7 @@ func TestClocks(t *testing.T) {
 }
 
 func TestParseScenario(t *testing.T) {
-	for name, ok := range map[string]bool{"": true, "partition": true, "equivocation": true, "restart": true, "bad-report": false, "x": false} {
+	for name, ok := range map[string]bool{"": true, "partition": true, "equivocation": true, "restart": true, "bad-report": true, "x": false} {
 		if _, err := ParseScenario(name); (err == nil) != ok {
 			t.Errorf("%q: %v", name, err)
 		}
