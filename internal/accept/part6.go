@@ -7,7 +7,10 @@ import (
 
 // part6 are the acceptance points of what people touch.
 var part6 = []point{
+	{"A0", "every demo is green from a fresh clone, and says so when its duty is broken", demos},
+	{"A1", "a client that is not ours drives the RPC of a network", foreignClient},
 	{"A2", "what a network tells by JIP-3 is what its chain has", telemetry},
+	{"A3", "a browser sees what a network does", dashboardSeen},
 	{"A4", "a newcomer gets on by the documents", documentation},
 	{"A5", "damson pvm takes apart, puts together, compares and links all programs", workbench},
 	{"A6", "damson doctor finds planted faults", doctor},

@@ -97,7 +97,7 @@ func (h *heard) tranches(report protocol.Hash) string {
 // auditing shows the audit of a good report and of a bad one.
 func auditing(ctx context.Context, s *show) error {
 	said := newHeard()
-	w, err := s.startNetwork(ctx, time.Second, testnet.NoScenario, func(i int, o *host.Options) {
+	w, err := s.startNetwork(ctx, s.slot(time.Second), testnet.NoScenario, func(i int, o *host.Options) {
 		o.Events.Audits = said.of(i)
 		if s.Fault == NobodyLooks {
 			o.Mistakes.Auditor = auditor.JudgeUnseen
@@ -291,6 +291,13 @@ func (x *trial) inFinal() []*state.Disputes {
 	})
 }
 
+// believed counts the nodes that have made the result of the lie final.
+func (x *trial) believed() int {
+	hash := x.guarantee.Report.Package.Hash
+	done := read(x.world, func(n *node.Node) bool { return isAccumulated(n.Chain.Finalized().State, hash) })
+	return count(done, func(b bool) bool { return b })
+}
+
 // abandoned tells of the fork with the lie.
 func (x *trial) abandoned() {
 	x.show.step("The fork with the lie is left", "GP §17.1, §19",
@@ -331,9 +338,9 @@ func (x *trial) judge() error {
 	slices.SortFunc(want, func(a, b protocol.Ed25519Key) int { return strings.Compare(string(a[:]), string(b[:])) })
 	same := count(psi, func(d *state.Disputes) bool { return d != nil && slices.Equal(d.Offenders, want) })
 	x.show.claim(same == len(x.hosts), "the offenders are the two who signed it, and nobody else", "ψ_O is validators %v on %d of %d nodes", x.liars, same, len(x.hosts))
-	hash := x.guarantee.Report.Package.Hash
-	done := count(read(x.world, func(n *node.Node) bool { return isAccumulated(n.Chain.Finalized().State, hash) }), func(b bool) bool { return b })
-	x.show.claim(done == 0, "no node has made the result of the lie final", "package %s is accumulated in the final state of %d nodes", short(hash), done)
+	done := x.believed()
+	x.show.claim(done == 0, "no node has made the result of the lie final", "package %s is accumulated in the final state of %d nodes",
+		short(x.guarantee.Report.Package.Hash), done)
 	kept := 0
 	for _, list := range chains {
 		kept += count(list, func(l link) bool { return slices.Contains(x.bad, l.hash) })

@@ -17,9 +17,19 @@ import (
 	"damson/state"
 )
 
+// provingSlot is how long a slot lasts in tests: within ten of them six nodes make 18 proofs, one after another.
+const provingSlot = 500 * time.Millisecond
+
+// contests is how many epochs a machine may take that is too busy to make tickets in time.
+const contests = 3
+
 // authoring shows who may seal which block: in fallback mode, and by tickets.
 func authoring(ctx context.Context, s *show) error {
-	w, err := s.startNetwork(ctx, time.Second, testnet.NoScenario, func(i int, o *host.Options) {
+	slot := time.Second
+	if s.Fast {
+		slot = provingSlot
+	}
+	w, err := s.startNetwork(ctx, slot, testnet.NoScenario, func(i int, o *host.Options) {
 		o.Mistakes.Author.SealTwice = s.Fault == SealTwice && 2*i >= o.Spec.Params.Validators
 		o.Mistakes.Author.NoTickets = s.Fault == NoTickets
 	})
@@ -134,7 +144,7 @@ func (w *world) sealed() (epoch uint32, tickets []block.Ticket, err error) {
 	p := w.Params
 	w.show.step("An epoch sealed with tickets", "GP §6.4 to §6.6",
 		"a seal's output. It is the ticket's lot: who made the ticket shows it now, in the very block that it is for.")
-	for tries := 0; tries < 2; tries++ {
+	for tries := range contests {
 		epoch, _ = p.Epoch(w.now())
 		next := protocol.Slot(epoch+1) * p.EpochLength
 		if len(w.accumulator()) == 0 {
@@ -150,7 +160,7 @@ func (w *world) sealed() (epoch uint32, tickets []block.Ticket, err error) {
 			epoch++
 			break
 		}
-		if tries == 0 {
+		if tries+1 < contests {
 			w.show.say("There were too few tickets for epoch %d: it has the fallback too.", epoch+1)
 			w.pass(next+p.ContestLength, func() string { return fmt.Sprintf("%d tickets on chain", len(w.accumulator())) })
 		}

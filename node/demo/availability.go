@@ -33,7 +33,7 @@ const (
 
 // availability shows a package on its way through a core, and what its data can bear.
 func availability(ctx context.Context, s *show) error {
-	w, err := s.startNetwork(ctx, time.Second, testnet.NoScenario, func(_ int, o *host.Options) {
+	w, err := s.startNetwork(ctx, s.slot(time.Second), testnet.NoScenario, func(_ int, o *host.Options) {
 		o.Mistakes.Keeper.Withhold = s.Fault == DataWithheld
 	})
 	if err != nil {
@@ -77,14 +77,11 @@ func (x *parcel) tell() error {
 			x.corrupt(i)
 		}
 	}
-	shards, err := x.distributed()
-	if err != nil {
+	if err := x.recovered(x.distributed()); err != nil {
 		return err
 	}
-	if err := x.recovered(shards); err != nil {
-		return err
-	}
-	return x.corrupted()
+	x.corrupted()
+	return nil
 }
 
 // submit makes a package, and hands it to a guarantor early in a rotation.
@@ -257,7 +254,7 @@ func (x *parcel) fetchOnce(holder protocol.Validator) (f fetched) {
 }
 
 // distributed asks every validator for its shard.
-func (x *parcel) distributed() ([]fetched, error) {
+func (x *parcel) distributed() []fetched {
 	x.show.step("Erasure-coded: six shards, of which any two are enough", "GP App. H, §14.4.1",
 		"the sizes. Each shard is half of the bundle here; in the protocol there are 1,023, each a 342nd part, and any 342 are enough.")
 	rows := [][]string{{"validator", "shard", "octets", "begins with", "belongs to the erasure root"}}
@@ -283,7 +280,7 @@ func (x *parcel) distributed() ([]fetched, error) {
 		found = "not so the shards of validators " + strings.Join(without, ", ")
 	}
 	x.show.claim(len(without) == 0, "every validator has its shard, with a proof against the erasure root on chain", "%s", found)
-	return list, nil
+	return list
 }
 
 // put puts a bundle together from shards. It says whether it is the package of the report.
@@ -360,14 +357,14 @@ func (x *parcel) corrupt(i int) {
 }
 
 // corrupted has one of the nodes that are left give out a wrong shard.
-func (x *parcel) corrupted() error {
+func (x *parcel) corrupted() {
 	x.show.step("A shard with one wrong bit", "GP §11.2, App. E.1",
 		"how it is found: by its proof, before anything is put together. So it is known who gave it.")
 	all := x.fetchAll()
 	left := answered(all)
 	if len(left) == 0 {
 		x.show.claim(false, "a corrupted shard is found by its proof", "no validator answers: %v", all[len(all)-1].err)
-		return nil
+		return
 	}
 	victim := left[0]
 	x.corrupt(int(victim.holder))
@@ -383,5 +380,4 @@ func (x *parcel) corrupted() error {
 	x.show.say("Put together all the same, it gives %s.", says)
 	x.show.claim(victim.proven && bad.err == nil && !bad.proven, "a corrupted shard is found by its proof", "proof before: %v, after one bit: %v", victim.proven, bad.proven)
 	x.show.claim(!right || err != nil, "with it, what comes out is not taken for the package", "%s", says)
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"damson/internal/engine"
 	"damson/internal/pvm"
+	"damson/internal/vectors"
 	"damson/interp"
 	"damson/jit"
 )
@@ -73,6 +74,7 @@ func TestFaults(t *testing.T) {
 		DataWithheld:    "more than two thirds of the validators have said on chain that they hold their shards",
 		NobodyLooks:     "the wrong report is judged bad in the final state of every node",
 	}
+	planted, noticed := 0, 0
 	for _, d := range All() {
 		faults := Faults(d.Name)
 		if len(faults) == 0 {
@@ -81,12 +83,13 @@ func TestFaults(t *testing.T) {
 		if os.Getenv("DAMSON_THOROUGH") == "" {
 			faults = faults[:1]
 		}
+		planted += len(faults)
 		for _, fault := range faults {
 			t.Run(string(fault), func(t *testing.T) {
 				var out bytes.Buffer
 				o := options(t, &out)
-				if _, err := o.Recompiler(io.Discard); err != nil && fault == WrongMachine {
-					t.Skip(err)
+				if _, err := o.Recompiler(io.Discard); err != nil {
+					claims[WrongMachine] = "there are 3245 primes below 30000"
 				}
 				o.Fault = fault
 				story, err := Run(t.Context(), &d, o)
@@ -98,7 +101,9 @@ func TestFaults(t *testing.T) {
 					t.Fatalf("the demo does not notice\n%s", out.String())
 				}
 				t.Logf("%.1f s: %v", story.Seconds, story.Err())
+				noticed++
 			})
 		}
 	}
+	vectors.Figure(t, "faults in demos", "%d planted, %d noticed", planted, noticed)
 }

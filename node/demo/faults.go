@@ -6,7 +6,7 @@ type Fault string
 // The faults there are.
 const (
 	NoFault         Fault = ""
-	WrongMachine    Fault = "wrong-machine"    // single: the recompiler gets a register wrong
+	WrongMachine    Fault = "wrong-machine"    // single: the recompiler, or what takes its place, gets a register wrong
 	OtherGenesis    Fault = "other-genesis"    // network: a node is on another chain
 	SealTwice       Fault = "seal-twice"       // authoring: half of the validators seal two blocks for each of their slots
 	NoTickets       Fault = "no-tickets"       // authoring: nobody can make tickets
@@ -20,7 +20,7 @@ const (
 // Faults gives those of a demo.
 func Faults(demo string) []Fault {
 	return map[string][]Fault{
-		"single": {WrongMachine}, "network": {OtherGenesis}, "authoring": {SealTwice, NoTickets}, "consensus": {VotesIgnored, TooFewVotes},
+		"single": {WrongMachine}, "network": {OtherGenesis}, "authoring": {NoTickets, SealTwice}, "consensus": {VotesIgnored, TooFewVotes},
 		"availability": {ShardsCorrupted, DataWithheld}, "auditing": {NobodyLooks},
 	}[demo]
 }

@@ -30,7 +30,7 @@ func network(ctx context.Context, s *show) error {
 	if s.Fault == OtherGenesis {
 		prepare = strayed
 	}
-	w, err := s.startNetwork(ctx, time.Second, testnet.NoScenario, prepare)
+	w, err := s.startNetwork(ctx, s.slot(time.Second), testnet.NoScenario, prepare)
 	if err != nil {
 		return err
 	}

@@ -231,10 +231,14 @@ func (l *lone) machines() error {
 		"gas as it has instructions.", primesBelow, len(program.Code()), len(program.Insts)-1, len(program.Blocks))
 	var names bytes.Buffer
 	recompiler, none := l.Recompiler(&names)
-	if l.Fault == WrongMachine && none == nil {
+	judge := l.Reference
+	switch {
+	case l.Fault == WrongMachine && none == nil:
 		recompiler = wrongEngine{recompiler}
+	case l.Fault == WrongMachine:
+		judge = wrongEngine{judge}
 	}
-	reference, err := run("interpreter", l.Reference, program)
+	reference, err := run("interpreter", judge, program)
 	if err != nil {
 		return err
 	}
@@ -359,6 +363,6 @@ type wrongCode struct{ pvm.Code }
 
 func (c wrongCode) Run(m *pvm.Machine) pvm.Exit {
 	exit := c.Code.Run(m)
-	m.Regs[9] ^= 1 << 40
+	m.Regs[7] ^= 1 << 40
 	return exit
 }

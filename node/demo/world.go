@@ -25,13 +25,13 @@ type world struct {
 // lead is how long before its first slot a network is started.
 const lead = time.Second
 
-// startNetwork starts six validators. Prepare may change what each is told; it is optional.
+// startNetwork starts six validators, with slots of a length. Prepare may change what each is told; it is optional.
 func (s *show) startNetwork(ctx context.Context, slot time.Duration, scenario testnet.Scenario, prepare func(validator int, o *host.Options)) (*world, error) {
 	params, _ := protocol.Named("tiny")
 	w := &world{show: s, ctx: ctx, hosts: make([]*host.Host, params.Validators)}
 	var err error
 	w.Net, err = testnet.New(testnet.Options{
-		Params: params, Slot: s.slot(slot), Dir: s.Dir, Engine: s.Engine, Scenario: scenario, Lead: lead,
+		Params: params, Slot: slot, Dir: s.Dir, Engine: s.Engine, Scenario: scenario, Lead: lead,
 		Attend: func(i int, o *host.Options) testnet.Attendant {
 			if prepare != nil {
 				prepare(i, o)
