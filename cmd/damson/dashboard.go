@@ -117,7 +117,7 @@ func (f *testnetFlags) openPage(cmd *cobra.Command, o *testnet.Options) (err err
 
 // socket is where a node that is a process shows itself to the page of the network; empty if there is none.
 func (n *networkPage) socket(dir string, validator int) string {
-	if n.page == nil {
+	if n == nil || n.page == nil {
 		return ""
 	}
 	return dashboard.Socket(filepath.Join(dir, "node"+strconv.Itoa(validator), "dashboard.sock"))

@@ -36,7 +36,7 @@ Try "damson testnet": it runs a network of validators on this machine.
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(runCommand(), testnetCommand(), workCommand(), serviceCommand(), loadCommand(), dbCommand(), statusCommand(), importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
+	cmd.AddCommand(runCommand(), testnetCommand(), workCommand(), serviceCommand(), loadCommand(), dbCommand(), statusCommand(), topCommand(), importCommand(), stateCommand(), fuzzTargetCommand(), fuzzDriveCommand(), vectorsCommand(), pvmCommand(),
 		keysCommand(), specCommand(), versionCommand(), telemetryCommand(), doctorCommand(), demoCommand(), manCommand())
 	helpCompletion(cmd)
 	complete(cmd)

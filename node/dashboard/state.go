@@ -15,7 +15,7 @@ import (
 
 // The statistics of the state, with names for JSON. GP eq:activityspec.
 type (
-	validatorActivity struct {
+	ValidatorActivity struct {
 		Blocks        uint32 `json:"blocks"`
 		Tickets       uint32 `json:"tickets"`
 		Preimages     uint32 `json:"preimages"`
@@ -23,7 +23,7 @@ type (
 		Guarantees    uint32 `json:"guarantees"`
 		Assurances    uint32 `json:"assurances"`
 	}
-	coreActivity struct {
+	CoreActivity struct {
 		DataLoad       uint64       `json:"data_load"`
 		Popularity     uint64       `json:"popularity"`
 		Imports        uint64       `json:"imports"`
@@ -33,7 +33,7 @@ type (
 		BundleSize     uint64       `json:"bundle_octets"`
 		GasUsed        protocol.Gas `json:"gas"`
 	}
-	serviceActivity struct {
+	ServiceActivity struct {
 		Service         protocol.ServiceID `json:"-"`
 		Provided        uint64             `json:"provided"`
 		ProvidedSize    uint64             `json:"provided_octets"`
@@ -56,7 +56,7 @@ type shownCore struct {
 	Report     *shownReport         `json:"report"`     // ρ: whose data is being made available
 	Ready      int                  `json:"ready"`      // ω: available, and waiting for others
 	Pool       int                  `json:"authorizers"`
-	Activity   coreActivity         `json:"activity"` // π_C: of the best block
+	Activity   CoreActivity         `json:"activity"` // π_C: of the best block
 }
 
 type shownReport struct {
@@ -98,7 +98,7 @@ func coresView(r *Record, h *host.Host, f *facts) (any, error) {
 	for i := range cores {
 		c := &cores[i]
 		*c = shownCore{
-			Core: i, Guarantors: duties.Now().Group(protocol.Core(i)), Pooled: waiting[i], Pool: len(pools[i]), Activity: coreActivity(activity.Cores[i]),
+			Core: i, Guarantors: duties.Now().Group(protocol.Core(i)), Pooled: waiting[i], Pool: len(pools[i]), Activity: CoreActivity(activity.Cores[i]),
 		}
 		if a := reports[i]; a != nil {
 			w := &a.Report
@@ -133,8 +133,8 @@ type shownValidator struct {
 	Core     int               `json:"core"` // that it guarantees for
 	Self     bool              `json:"self"`
 	Offender bool              `json:"offender"`
-	Current  validatorActivity `json:"current"`  // π_V
-	Previous validatorActivity `json:"previous"` // π_L, of whoever had the index in the last epoch
+	Current  ValidatorActivity `json:"current"`  // π_V
+	Previous ValidatorActivity `json:"previous"` // π_L, of whoever had the index in the last epoch
 }
 
 func validatorsView(_ *Record, h *host.Host, f *facts) (any, error) {
@@ -171,7 +171,7 @@ func validatorsView(_ *Record, h *host.Host, f *facts) (any, error) {
 		key := active[i].Ed25519
 		v := shownValidator{
 			Index: i, Core: -1, Self: self[key], Offender: offended[key] || key == protocol.Ed25519Key{},
-			Current: validatorActivity(activity.Current[i]), Previous: validatorActivity(activity.Previous[i]),
+			Current: ValidatorActivity(activity.Current[i]), Previous: ValidatorActivity(activity.Previous[i]),
 		}
 		if key != (protocol.Ed25519Key{}) {
 			v.Peer = key.PeerName()
@@ -207,7 +207,7 @@ type shownService struct {
 	Last      protocol.Slot      `json:"last_accumulation"`
 	Parent    protocol.ServiceID `json:"parent"`
 	Roles     []string           `json:"roles"`
-	Block     serviceActivity    `json:"block"` // π_S: of the best block
+	Block     ServiceActivity    `json:"block"` // π_S: of the best block
 	Sum       serviceSum         `json:"sum"`   // since the page's server has watched
 }
 
@@ -260,7 +260,7 @@ func servicesView(r *Record, h *host.Host, f *facts) (any, error) {
 	for i := range list {
 		for j := range activity.Services {
 			if activity.Services[j].Service == list[i].ID {
-				list[i].Block = serviceActivity(activity.Services[j])
+				list[i].Block = ServiceActivity(activity.Services[j])
 			}
 		}
 	}
