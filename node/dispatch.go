@@ -44,6 +44,8 @@ func (d dispatch) Serve(x jamnp.Exchange) {
 		d.Gossip.Serve(x)
 	case (kind == jamnp.TicketToProxy || kind == jamnp.TicketFromProxy) && d.Proxy != nil:
 		d.Proxy.Serve(x)
+	case kind == jamnp.BeefyVote:
+		d.takeBeefy(x)
 	case d.Voter.Serve(x), d.serveWork(x):
 	default:
 		x.Reject(errNobody)

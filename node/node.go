@@ -22,6 +22,7 @@ import (
 	"damson/node/author"
 	"damson/node/availability"
 	"damson/node/availability/shelf"
+	"damson/node/beefy"
 	"damson/node/chain"
 	"damson/node/finality"
 	"damson/node/gossip"
@@ -108,6 +109,7 @@ type Node struct {
 	Author  *author.Author // nil without keys
 	Proxy   *author.Proxy  // nil without keys
 
+	Beefy     *beefy.Beefy
 	Preimages *preimages.Preimages
 	Keeper    *availability.Keeper // nil, as what follows, without keys or a shelf
 	Guarantor *guarantor.Guarantor
@@ -152,6 +154,7 @@ func New(o Options) (*Node, error) {
 	if err := errors.Join(n.vote(), n.write(), n.work()); err != nil {
 		return nil, errors.Join(err, n.Network.Close())
 	}
+	n.beefy()
 	n.Chain.Watch(n.counting())
 	n.Chain.Watch(chain.Events{Imported: n.clock.imported})
 	return n, nil

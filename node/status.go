@@ -3,6 +3,7 @@ package node
 import (
 	"damson/internal/block"
 	"damson/internal/protocol"
+	"damson/node/beefy"
 	"damson/node/chain"
 )
 
@@ -24,7 +25,8 @@ type Status struct {
 	Round           uint64 // of GRANDPA; 0 if the node does not vote
 	Syncing         bool
 	Counts
-	Work WorkCounts
+	Work  WorkCounts
+	Beefy beefy.Counts // zero where validators have no BLS keys
 }
 
 // Status says how the node is.
@@ -33,7 +35,7 @@ func (n *Node) Status() Status {
 	return Status{
 		Slot: n.Slots.At(n.Loop.Now()), Best: n.Chain.Best(), Finalized: n.Chain.Finalized(), Leaves: len(n.Chain.Leaves()),
 		Peers: len(n.Network.Peers()), Tickets: tickets, Round: n.Voter.Round(), Syncing: n.Gossip.Syncing(), Counts: n.counts,
-		Work: n.workCounts(),
+		Work: n.workCounts(), Beefy: n.Beefy.Counts(),
 	}
 }
 

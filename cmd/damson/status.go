@@ -33,6 +33,9 @@ func statusCommand() *cobra.Command {
 			}
 			_, err = fmt.Fprintf(out, "slot       %d\nbest       %d  %s\nfinalized  %d  %s\nstate      %s\npeers      %d\nsyncing    %v\n",
 				r.Slot, r.Best.Slot, r.Best.Hash, r.Final.Slot, r.Final.Hash, r.Best.StateRoot, r.Peers, r.Syncing)
+			if err == nil && r.Beefy.Committed > 0 {
+				_, err = fmt.Fprintf(out, "beefy      %d, signed by more than two thirds\n", r.Beefy.Last)
+			}
 			return err
 		},
 	}

@@ -55,6 +55,7 @@ func FuzzJustification(f *testing.F)        { fuzzDecode[Justification](f) }
 func FuzzSegmentJustification(f *testing.F) { fuzzDecode[segmentJustification](f) }
 func FuzzSegmentShardsRequest(f *testing.F) { fuzzDecode[SegmentShardsRequest](f) }
 func FuzzAssurance(f *testing.F)            { fuzzDecode[Assurance](f) }
+func FuzzBeefySigned(f *testing.F)          { fuzzDecode[BeefySigned](f) }
 func FuzzPreimageAnnounced(f *testing.F)    { fuzzDecode[PreimageAnnounced](f) }
 func FuzzAuditAnnounced(f *testing.F)       { fuzzDecode[AuditAnnounced](f) }
 func FuzzFirstEvidence(f *testing.F)        { fuzzDecode[FirstEvidence](f) }

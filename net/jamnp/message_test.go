@@ -91,6 +91,7 @@ func samples(p *protocol.Params) []sample {
 		of("justification of a segment", &segmentJustification{append(steps[:2:2], Step{ShardStep, shard})}, JustificationLimit(p)),
 		of("segment shards request", &SegmentShardsRequest{{ShardRequest{someHash(1), 5}, []uint16{1, 2}}}, SegmentShardsRequestLimit(p)),
 		of("assurance", &Assurance{Anchor: someHash(1), Bitfield: make([]byte, p.BitfieldOctets())}, AssuranceLimit(p)),
+		of("beefy vote", &BeefySigned{Block: someHash(1), Validator: 5, Signature: [112]byte{7}}, BeefySignedLimit(p)),
 		of("preimage announcement", &PreimageAnnounced{1, someHash(1), 5}, PreimageAnnouncedLimit(p)),
 		of("audit announcement", &AuditAnnounced{someHash(1), 2, audits}, AuditAnnouncedLimit(p)),
 		of("first evidence", &FirstEvidence{}, EvidenceLimit(p, 0, 1)),

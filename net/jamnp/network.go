@@ -83,3 +83,25 @@ type Exchange interface {
 	// Reject resets the stream for a reason that is logged.
 	Reject(reason error)
 }
+
+// Read reads the one message of a request, after which nothing may come. An error that is a protocol.Invalid is the peer's fault.
+func Read(x Exchange, m Message, p *protocol.Params, limit int, done func(error)) {
+	x.Next(limit, func(octets []byte, err error) {
+		if err == nil {
+			err = m.Decode(octets, p)
+		}
+		if err != nil {
+			done(err)
+			return
+		}
+		x.Next(0, func(_ []byte, err error) {
+			switch {
+			case errors.Is(err, io.EOF):
+				err = nil
+			case err == nil:
+				err = ErrMessages
+			}
+			done(err)
+		})
+	})
+}

@@ -3,7 +3,6 @@ package availability
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"damson/internal/bundle"
 	"damson/internal/protocol"
@@ -57,30 +56,15 @@ func (k *Keeper) Serve(x jamnp.Exchange) bool {
 
 // read reads a request of one message, and then acts on it.
 func read[M jamnp.Message](k *Keeper, x jamnp.Exchange, m M, limit int, then func(M)) {
-	refuse := func(err error) {
+	jamnp.Read(x, m, k.Params, limit, func(err error) {
+		if err == nil {
+			then(m)
+			return
+		}
 		if _, invalid := errors.AsType[protocol.Invalid](err); invalid {
 			k.blame(x.Peer(), blameMalformed, err)
 		}
 		x.Reject(err)
-	}
-	x.Next(limit, func(octets []byte, err error) {
-		if err == nil {
-			err = m.Decode(octets, k.Params)
-		}
-		if err != nil {
-			refuse(err)
-			return
-		}
-		x.Next(0, func(_ []byte, err error) {
-			switch {
-			case errors.Is(err, io.EOF):
-				then(m)
-			case err == nil:
-				refuse(jamnp.ErrMessages)
-			default:
-				refuse(err)
-			}
-		})
 	})
 }
 

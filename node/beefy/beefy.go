@@ -2,7 +2,7 @@
 // signature of the super-peak of the accumulation-output log. GP §18.
 //
 // beefy.go makes a validator's own signatures, takes those of others, and adds them up; scheme.go is all that depends on how BLS keys
-// are read. Where no validator has a BLS key that is not zero, as on all chains so far, nothing is done; no key is ever refused.
+// are read. Where no validator has a BLS key that is not zero, as on most chains, nothing is done; no key is ever refused.
 // All of it belongs to the goroutine of the node's loop.
 package beefy
 
@@ -48,6 +48,7 @@ type Options struct {
 	Log    *slog.Logger // nil: nobody wants to know
 
 	Publish   func(*Vote)       // optional: to spread our own signatures
+	Fresh     func(*Vote)       // optional: a signature of another that is good, and news
 	Committed func(*Commitment) // optional
 }
 
@@ -61,6 +62,9 @@ var (
 // kept bounds the finalized blocks whose votes are taken.
 const kept = 64
 
+// maxEarly bounds the votes for blocks that are not final here yet. The oldest go first.
+const maxEarly = 4096
+
 // signQueue is where the loop does the arithmetic.
 const signQueue = "beefy"
 
@@ -71,7 +75,21 @@ type Beefy struct {
 	final protocol.Hash                  // the last that is
 	known map[protocol.Hash]*round
 	order []protocol.Hash // of known, the oldest first
+	early []*Vote         // for blocks that are not final here yet
+
+	counts Counts
 }
+
+// Counts is what has been done since the start.
+type Counts struct {
+	Signed    uint64        `json:"signed"` // by us
+	Taken     uint64        `json:"taken"`  // of others
+	Committed uint64        `json:"committed"`
+	Last      protocol.Slot `json:"last_slot"` // of the blocks that enough have signed, the latest
+}
+
+// Counts gives what has been done.
+func (b *Beefy) Counts() Counts { return b.counts }
 
 // round is a finalized block.
 type round struct {
@@ -122,6 +140,15 @@ func (b *Beefy) finalized(last *chain.Block) {
 			b.order = b.order[1:]
 		}
 		b.sign(r)
+		early := b.early
+		b.early = nil
+		for _, v := range early {
+			if v.Block == r.hash {
+				b.Take(v, nil)
+			} else {
+				b.early = append(b.early, v)
+			}
+		}
 	}
 }
 
@@ -163,6 +190,7 @@ func (b *Beefy) sign(r *round) {
 	b.Loop.Go(signQueue, func() func() {
 		v := &Vote{Block: r.hash, Validator: protocol.Validator(i), Signature: b.Signer.Sign(Message(r.peak))}
 		return func() {
+			b.counts.Signed++
 			b.count(r, v)
 			if b.Publish != nil {
 				b.Publish(v)
@@ -178,6 +206,13 @@ func (b *Beefy) Take(v *Vote, done func(error)) {
 	}
 	r := b.known[v.Block]
 	switch {
+	case r == nil && b.tree[v.Block] != nil:
+		if len(b.early) == maxEarly {
+			b.early = b.early[1:]
+		}
+		b.early = append(b.early, v)
+		done(nil)
+		return
 	case r == nil:
 		done(ErrUnknown)
 		return
@@ -197,8 +232,12 @@ func (b *Beefy) Take(v *Vote, done func(error)) {
 				done(fmt.Errorf("%w: of validator %d", ErrForged, v.Validator))
 				return
 			}
+			b.counts.Taken++
 			b.count(r, v)
 			done(nil)
+			if b.Fresh != nil {
+				b.Fresh(v)
+			}
 		}
 	})
 }
@@ -223,7 +262,11 @@ func (b *Beefy) count(r *round, v *Vote) {
 		return func() {
 			if err != nil {
 				b.Log.Error("signatures of a block's outputs do not add up", "slot", r.slot, "error", err)
-			} else if b.Committed != nil {
+				return
+			}
+			b.counts.Committed++
+			b.counts.Last = max(b.counts.Last, c.Slot)
+			if b.Committed != nil {
 				b.Committed(c)
 			}
 		}

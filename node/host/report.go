@@ -7,6 +7,7 @@ import (
 
 	"damson/internal/protocol"
 	"damson/node"
+	"damson/node/beefy"
 	"damson/node/chain"
 )
 
@@ -21,6 +22,7 @@ type Report struct {
 	Round   uint64        `json:"round"`   // of GRANDPA
 	Syncing bool          `json:"syncing"`
 	Counts  node.Counts   `json:"counts"`
+	Beefy   beefy.Counts  `json:"beefy"` // zero where validators have no BLS keys
 
 	Events []Event `json:"events"` // since the number that was asked for, as far as they are remembered
 	Next   uint64  `json:"next"`   // the number to ask for next time
@@ -114,7 +116,7 @@ func (h *Host) Report(since uint64) (*Report, bool) {
 		s := n.Status()
 		*r = Report{
 			Slot: s.Slot, Best: tip(s.Best), Final: tip(s.Finalized), Peers: s.Peers, Leaves: s.Leaves, Tickets: s.Tickets,
-			Round: s.Round, Syncing: s.Syncing, Counts: s.Counts,
+			Round: s.Round, Syncing: s.Syncing, Counts: s.Counts, Beefy: s.Beefy,
 		}
 		r.Events, r.Next = h.history.since(since)
 	})

@@ -9,6 +9,7 @@ import (
 
 	"damson/crypto/bandersnatch"
 	"damson/crypto/blake2b"
+	"damson/crypto/bls"
 	"damson/crypto/ed25519"
 	"damson/internal/protocol"
 	"damson/state"
@@ -50,6 +51,9 @@ func (s Seed) Derive() *Validator {
 		Bandersnatch: bandersnatch.NewSecretKey(secret[:]),
 	}
 }
+
+// BLS is the secret for BEEFY. JIP-5 has none: it is derived as the others are. Its public key is on chains that are made with it.
+func (v *Validator) BLS() *bls.SecretKey { return bls.NewKey(v.Seed.secret("jam_val_key_bls")) }
 
 // secret is the secret seed of one kind of key.
 func (s Seed) secret(name string) [32]byte { return blake2b.Sum256(append([]byte(name), s[:]...)) }

@@ -99,7 +99,9 @@ func New(o Options) (*Net, error) {
 		n.sockets = append(n.sockets, socket)
 		n.addresses = append(n.addresses, socket.LocalAddr().(*net.UDPAddr).AddrPort())
 		n.Keys = append(n.Keys, v)
-		recipe.Validators = append(recipe.Validators, v.Public(n.addresses[i]))
+		public := v.Public(n.addresses[i])
+		public.BLS = v.BLS().Public().Bytes()
+		recipe.Validators = append(recipe.Validators, public)
 	}
 	if err := n.write(&recipe); err != nil {
 		return nil, errors.Join(err, n.closeSockets())

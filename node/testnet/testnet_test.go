@@ -90,6 +90,11 @@ func TestScenarios(t *testing.T) {
 			if s == NoScenario && (sum.Forks > 5 || sum.Equivocations > 0) {
 				t.Errorf("%+v", *sum)
 			}
+			for i, r := range n.records {
+				if s != BadReport && r.last.Beefy.Committed == 0 {
+					t.Errorf("node %d has no block whose outputs enough have signed: %+v", i, r.last.Beefy)
+				}
+			}
 			for i := range n.members {
 				if s == NoScenario && said.said(i, "clock") {
 					t.Errorf("node %d blames the clock", i)
