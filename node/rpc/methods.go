@@ -131,7 +131,7 @@ func questions() []*method {
 		},
 		{
 			name: "authorizerQueue", about: "Gives the queue of authorizers of a core.", results: []value{{"authorizers", kindBlobs}},
-			null: "there is no such core, or " + unknownState,
+			null:   "there is no such core, or " + unknownState,
 			params: []param{atBlock, {name: "core", kind: kindCore, about: "The core."}}, ours: true, call: stateful(readQueue),
 		},
 		{
