@@ -124,7 +124,7 @@ func (s *Server) performSubscription(m *method, r *request, c *call) (json.RawMe
 		return nil, errorf(CodeMethod, "%s needs a WebSocket", m.name)
 	}
 	if m.of != nil {
-		return encode(conn.unsubscribe(m.of.name, c.args.number(0))), nil
+		return encode(conn.unsubscribe(m.of.name, c.args.number())), nil
 	}
 	if r.id == nil {
 		return nil, errorf(CodeRequest, "a subscription needs an id")

@@ -49,10 +49,10 @@ func (a arguments) hash(i int) protocol.Hash { return a[i].(protocol.Hash) }
 func (a arguments) blob(i int) []byte        { return a[i].([]byte) }
 func (a arguments) blobs(i int) [][]byte     { return a[i].([][]byte) }
 func (a arguments) u32(i int) uint32         { return uint32(a[i].(uint64)) }
-func (a arguments) number(i int) uint64      { return a[i].(uint64) }
 
-// service is the first argument, as always.
-func (a arguments) service() protocol.ServiceID { return protocol.ServiceID(a.number(0)) }
+// number and service are the first argument, as always.
+func (a arguments) number() uint64              { return a[0].(uint64) }
+func (a arguments) service() protocol.ServiceID { return protocol.ServiceID(a.u32(0)) }
 
 func (a arguments) bool(i int) bool { return a[i].(bool) }
 
@@ -129,7 +129,7 @@ func zero(k kind) any {
 		return []byte(nil)
 	case kindBlobs:
 		return [][]byte(nil)
-	case kindService, kindCore, kindU32, kindID, kindSlot, kindSlots, kindServices, kindParameters, kindStatus:
+	case kindService, kindCore, kindU32, kindID, kindSlot, kindSlots, kindServices, kindParameters, kindStatus, kindStage:
 	}
 	return uint64(0)
 }
@@ -159,7 +159,7 @@ func decodeArgument(k kind, octets json.RawMessage) (any, error) {
 		return decodeNumber(octets, math.MaxUint16)
 	case kindID:
 		return decodeNumber(octets, math.MaxUint64)
-	case kindService, kindU32, kindSlot, kindSlots, kindServices, kindParameters, kindStatus:
+	case kindService, kindU32, kindSlot, kindSlots, kindServices, kindParameters, kindStatus, kindStage:
 	}
 	return decodeNumber(octets, math.MaxUint32)
 }

@@ -22,7 +22,7 @@ func submissionOctets(p *protocol.Params) int {
 }
 
 func (s *Server) submitWorkPackage(c *call) (result, *Error) {
-	core, pkg, extrinsics := protocol.Core(c.args.number(0)), c.args.blob(1), c.args.blobs(2)
+	core, pkg, extrinsics := protocol.Core(c.args.number()), c.args.blob(1), c.args.blobs(2)
 	if int(core) >= s.params.Cores {
 		return nil, errorf(CodeParams, "argument 0, core: the chain has %d cores", s.params.Cores)
 	}

@@ -21,7 +21,7 @@ func readPackage(sigma *state.State, args arguments) (result, error) {
 // readQueue gives φ of a core. Of a core that is not there nothing is known.
 func readQueue(sigma *state.State, args arguments) (result, error) {
 	queues, err := sigma.AuthQueues()
-	core := int(args.number(0))
+	core := int(args.number())
 	if err != nil || core >= len(queues) {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ function packagesNote(d) {
 function packages(d, c) {
 	const rows = [...d.packages].reverse().slice(0, 28)
 	const last = c.head.slot, first = Math.min(last - 12, rows.at(-1).reported - 1)
-	const width = Math.max(180, Math.min(460, c.width * .32)), x = slot => (slot - first) / (last - first + 1) * width
+	const width = Math.max(180, Math.min(640, c.width * .36)), x = slot => (slot - first) / (last - first + 1) * width
 	const bar = (cls, from, to) => to >= from && h("rect", {class: cls, x: x(from), y: 4, width: Math.max(x(to) - x(from), 3), height: 8, rx: 2})
 	return h("div", null, table([["Package"], ["Core", "num"], ["Items", "num"], ["Services", "wide"], ["Bundle", "num wide"], ["Refinement gas", "num wide"], ["State"], [`Slots ${first} to ${last}`]],
 		rows.map(p => h("tr", {"data-key": p.hash, "data-package": p.hash, class: "fresh"},
