@@ -81,24 +81,6 @@ func available(h *hall) (string, error) {
 	return strings.Join(figures, "; "), err
 }
 
-// workFigures runs the benchmarks of erasure coding, by every kernel that the processor has.
-func workFigures(h *hall) (string, error) {
-	out, err := command(h.ordinary(), ".", "go", "test", "-run=^$", "-bench=Encode|Recover|Specify", "-cpu=1", "./internal/erasure", "./internal/bundle")
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	var said []string
-	for _, l := range parseBench(out) {
-		if rate, ok := l.value["MB/s"]; ok {
-			said = append(said, fmt.Sprintf("%s %.0f MB/s", l.name, rate))
-		}
-	}
-	if len(said) == 0 {
-		return "", errors.New("no figures")
-	}
-	return strings.Join(said, "; "), nil
-}
-
 // packageLimits runs the tests at every limit, one below and one above.
 func packageLimits(h *hall) (string, error) {
 	figures, err := h.tests(testOptions{
