@@ -47,8 +47,8 @@ nodiff: ## both engines against each other: N=20000 cases of each kind, or N=10m
 	$(GO) test -count=1 -timeout=0 -v -run '^(TestGolden|TestGenerated|TestMutated|TestRaw)$$' ./internal/nodiff \
 		-nodiff.n=$(N) -nodiff.seed=$(SEED)
 
-sim: ## networks of whole nodes with faults: N=20 seeds from SEED=1; TRACE=true prints what happens
-	$(GO) test -count=1 -timeout=0 -v -run '^TestSim$$' ./node/sim -sim.seed=$(SEED) \
+sim: ## networks of whole nodes with faults: N=20 seeds from SEED=1; TRACE=true prints what happens; SIM=TestWork has packages
+	$(GO) test -count=1 -timeout=0 -v -run '^$(or $(SIM),TestSim)$$' ./node/sim -sim.seed=$(SEED) \
 		-sim.n=$(if $(filter command line,$(origin N)),$(N),20) -sim.trace=$(or $(TRACE),false)
 
 bench: ## all suites of bench/

@@ -12,6 +12,7 @@ import (
 var part5 = []point{
 	{"A1", "a network whose cores all have work", worked},
 	{"A2", "data availability of the largest bundles", available},
+	{"A3", "networks of whole nodes with bad work, simulated", badWork},
 	{"A4", "figures of erasure coding, refinement and the token", workFigures},
 	{"A5", "limits of packages", packageLimits},
 }

@@ -77,6 +77,7 @@ const (
 	ForgetJudgments         // what was judged is not known after a restart
 	NotCondemned            // blocks with bad reports are built on
 	NotEscalated            // a negative judgment moves us to nothing
+	NobodyAccused           // who guaranteed a bad report is not named
 )
 
 // Counts is what has been done since the start.

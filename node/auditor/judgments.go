@@ -345,7 +345,7 @@ func (a *Auditor) offer(r *report) {
 
 // accuse tells the pool who guaranteed a report that may be bad. It verifies their signatures.
 func (a *Auditor) accuse(r *report) {
-	if !r.disputed || r.accused || r.guarantee == nil {
+	if !r.disputed || r.accused || r.guarantee == nil || a.Mistake == NobodyAccused {
 		return
 	}
 	epoch, _ := a.Params.Epoch(r.guarantee.Slot)

@@ -20,22 +20,28 @@ type workChecker struct {
 	reports map[protocol.Hash]*reported
 	order   []*reported
 	shards  map[assuredKey]bool // that were looked for
-	late    int                 // packages that have not come through
+	ground  map[heardBy]bool    // bad chains that were reported
 }
 
 // reported is a report that honest nodes have seen in blocks.
 type reported struct {
 	hash      protocol.Hash
 	core      protocol.Core
-	key       string // of its package
 	wrong     bool
 	signers   map[int]bool
+	in        *seen         // the first block with it
 	available protocol.Slot // first; 0 if it never was
 	when      time.Time
 	doubted   time.Time // when somebody first called it invalid though it is not
 	valid     map[int]bool
 	invalid   map[int]bool
 	settled   bool
+}
+
+// heardBy is a report in a block, and a node that knows of it.
+type heardBy struct {
+	node int
+	heardKey
 }
 
 type assuredKey struct {
@@ -48,7 +54,7 @@ type assuredKey struct {
 const verdictSlots = protocol.Slot(8)
 
 func newWorkChecker(c *checker) *workChecker {
-	return &workChecker{checker: c, work: c.world.work, reports: make(map[protocol.Hash]*reported), shards: make(map[assuredKey]bool)}
+	return &workChecker{checker: c, work: c.world.work, reports: make(map[protocol.Hash]*reported), shards: make(map[assuredKey]bool), ground: make(map[heardBy]bool)}
 }
 
 // started forgets what a node has heard.
@@ -105,6 +111,7 @@ func (c *workChecker) guaranteed(s *seen, v *block.View, post *state.State) erro
 			r = &reported{
 				hash: v.ReportHash(i), core: g.Report.Core, signers: make(map[int]bool), valid: make(map[int]bool), invalid: make(map[int]bool),
 			}
+			r.in = s
 			r.wrong = g.Report.Digests[0].Result.Outcome == block.OutcomePanic // none of ours does
 			c.reports[r.hash], c.order = r, append(c.order, r)
 			c.work.report.Reported++
@@ -316,7 +323,8 @@ func (c *workChecker) onGoodGround(n *simNode) {
 					against++
 				}
 			}
-			if 3*against > len(c.world.nodes) {
+			if key := (heardBy{n.index, heardKey{b.Hash, report}}); 3*against > len(c.world.nodes) && !c.ground[key] {
+				c.ground[key] = true
 				n.broken("has its best chain on %s of slot %d, whose report %s is invalid by %d", s.hash, s.slot, report, against)
 			}
 		}
@@ -360,8 +368,32 @@ func (c *workChecker) voters(epoch uint32) *finality.Set {
 	return nil
 }
 
+// availableSlots is how many slots a report may take to become available when all is well.
+const availableSlots = protocol.Slot(4)
+
+// delivered demands that a report in a final block became available, if it was guaranteed since the faults were over, by somebody
+// who gives data to those who ask. Whoever withholds what he has costs others time and nothing else.
+func (c *workChecker) delivered(r *reported) {
+	healed := c.world.plan.healed
+	if r.available != 0 || r.wrong || healed == 0 || r.in.slot <= healed+1 || r.in.slot+availableSlots >= c.world.Slots {
+		return
+	}
+	if r.in.height >= len(c.finals) || c.finals[r.in.height] != r.in.ballot() {
+		return
+	}
+	for who := range r.signers {
+		if c.work.sins[who] != withholds {
+			c.violated("report %s of slot %d never became available", r.hash, r.in.slot)
+			return
+		}
+	}
+}
+
 // end counts what has come of it all.
 func (c *workChecker) end() {
+	for _, r := range c.order {
+		c.delivered(r)
+	}
 	var best *state.State
 	slot := protocol.Slot(0)
 	for _, n := range c.world.nodes {

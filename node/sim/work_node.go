@@ -248,6 +248,13 @@ func (d *desk) told(from jamnp.PeerID, kind jamnp.Kind, message []byte) {
 // sends looks at what the node sends to others, and at what is answered.
 func (d *desk) sends(kind jamnp.Kind, messages [][]byte, done func([][]byte, error)) func([][]byte, error) {
 	n := d.of
+	if kind == jamnp.JudgmentPublication { // of which its auditor does not tell, if it was given in a life before
+		var m jamnp.Judgment
+		if m.Decode(messages[0], n.world.Base.Params) == nil && int(m.Validator) == n.index {
+			d.judges(m.Report, n.index, m.Valid)
+			n.world.checker.work.judged(n, m.Report, m.Valid)
+		}
+	}
 	if kind == jamnp.AssuranceDistribution {
 		var m jamnp.Assurance
 		if err := m.Decode(messages[0], n.world.Base.Params); err != nil {

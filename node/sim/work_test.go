@@ -47,6 +47,17 @@ func working(t testing.TB, seed uint64) Options {
 	return o
 }
 
+// TestWorkReplay: one seed, one log.
+func TestWorkReplay(t *testing.T) {
+	first := vectors.Seed(t)
+	reports := runAll(4, func(i int) Options { return working(t, first+uint64(i/2)) }, func(*Report) bool { return false })
+	for i := 0; i < len(reports); i += 2 {
+		if a, b := reports[i], reports[i+1]; a.Log != b.Log {
+			t.Errorf("seed %d: two runs differ: %.16s and %.16s", a.Seed, a.Log, b.Log)
+		}
+	}
+}
+
 // TestWork: whatever less than a third of the validators do wrong with packages, what is wrong is judged and its guarantors are
 // punished, nothing that is wrong becomes final, and nobody honest suffers.
 func TestWork(t *testing.T) {
@@ -80,9 +91,15 @@ func TestWork(t *testing.T) {
 			wrong++
 		}
 		for _, f := range []struct{ sum, of *int }{
-			{&sum.Work.Packages, &r.Work.Packages}, {&sum.Work.Reported, &r.Work.Reported}, {&sum.Work.Available, &r.Work.Available},
-			{&sum.Work.Accumulated, &r.Work.Accumulated}, {&sum.Work.Wrong, &r.Work.Wrong}, {&sum.Work.Doubted, &r.Work.Doubted},
-			{&sum.Work.Verdicts, &r.Work.Verdicts}, {&sum.Work.Offenders, &r.Work.Offenders}, {&sum.Work.Tranches, &r.Work.Tranches},
+			{&sum.Work.Packages, &r.Work.Packages},
+			{&sum.Work.Reported, &r.Work.Reported},
+			{&sum.Work.Available, &r.Work.Available},
+			{&sum.Work.Accumulated, &r.Work.Accumulated},
+			{&sum.Work.Wrong, &r.Work.Wrong},
+			{&sum.Work.Doubted, &r.Work.Doubted},
+			{&sum.Work.Verdicts, &r.Work.Verdicts},
+			{&sum.Work.Offenders, &r.Work.Offenders},
+			{&sum.Work.Tranches, &r.Work.Tranches},
 		} {
 			*f.sum += *f.of
 		}
@@ -90,7 +107,7 @@ func TestWork(t *testing.T) {
 			t.Errorf("seed %d: %s", r.Seed, v)
 		}
 		if len(r.Violations) > 0 {
-			t.Errorf("seed %d: %s: replay it with: make sim-work SEED=%d N=1", r.Seed, r.Plan, r.Seed)
+			t.Errorf("seed %d: %s: replay it with: make sim SIM=TestWork SEED=%d N=1", r.Seed, r.Plan, r.Seed)
 		}
 		if *seeds != 0 && *seeds <= 20 {
 			t.Logf("seed %d: %s: best %d, final %d, %d crashes, lag %v, %+v, log %.16s",
