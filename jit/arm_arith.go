@@ -33,7 +33,7 @@ func (l *armLowerer) bitwise(in *pvm.Inst, op uint32) {
 // the result will fit 32 bits with sign, and whether its upper half will be right.
 func (l *armLowerer) readBoth(a, b arm64.Reg) (known, whole bool) {
 	if l.signed(a) && l.signed(b) {
-		return true, l.pending&(bit(a)|bit(b)) == 0
+		return true, l.pending()&(bit(a)|bit(b)) == 0
 	}
 	l.read64(a)
 	l.read64(b)
@@ -104,7 +104,7 @@ func (l *armLowerer) copyKnown(d, s arm64.Reg) {
 		return
 	}
 	l.a.TwoRegs(arm64.Mov64, d, s)
-	l.wrote(d, l.signed(s), l.pending&bit(s) == 0)
+	l.wrote(d, l.signed(s), l.pending()&bit(s) == 0)
 }
 
 func (l *armLowerer) moveReg(in *pvm.Inst, _ uint32) { l.copyKnown(armHost(in.D), armHost(in.A)) }

@@ -99,7 +99,7 @@ func (l *armLowerer) cmovImm(in *pvm.Inst, c uint32) {
 
 // testZero makes the flags say whether r is 0. They survive sign extensions and constants.
 func (l *armLowerer) testZero(r arm64.Reg) {
-	if l.pending&bit(r) != 0 {
+	if l.pending()&bit(r) != 0 {
 		l.a.RegImm(arm64.Cmp32, arm64.ZR, r, 0)
 	} else {
 		l.a.RegImm(arm64.Cmp64, arm64.ZR, r, 0)
@@ -124,7 +124,7 @@ func (l *armLowerer) setImm(in *pvm.Inst, c uint32) {
 // bitwiseImm is a = b ∘ imm, bitwise. The immediate fits 32 bits with sign.
 func (l *armLowerer) bitwiseImm(in *pvm.Inst, op uint32) {
 	d, s := armHost(in.A), armHost(in.B)
-	known, whole := l.signed(s), l.pending&bit(s) == 0
+	known, whole := l.signed(s), l.pending()&bit(s) == 0
 	if arm64.Op(op) == arm64.And64 && int64(in.X) >= 0 { // nothing but the lower half matters
 		known, whole = true, true
 	}

@@ -10,7 +10,7 @@ import (
 // rest of the block is then interpreted too, so that none is emitted.
 func (l *armLowerer) interpretRest(*pvm.Inst, uint32) {
 	l.interpret()
-	l.pending, l.canonical = 0, 0
+	l.forget()
 	l.i = l.end - 1
 }
 

@@ -84,7 +84,7 @@ func (l *armLowerer) block(b pvm.Block) {
 	}
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()))
 	l.a.BCond(arm64.Less, 0)
-	l.pending, l.canonical = 0, 0
+	l.forget()
 	for ; l.i < l.end && l.a.Len() <= l.most; l.i++ {
 		if l.a.Len()-l.island > islandEvery {
 			l.stopOver()
@@ -103,7 +103,7 @@ func armHost(guest uint8) arm64.Reg { return arm64.Reg(guest & 15) }
 
 // read64 prepares r for being read whole.
 func (l *armLowerer) read64(r arm64.Reg) {
-	if l.pending&bit(r) != 0 {
+	if l.pending()&bit(r) != 0 {
 		l.a.TwoRegs(arm64.Sxtw, r, r)
 		l.wroteSigned(r)
 	}
@@ -111,7 +111,7 @@ func (l *armLowerer) read64(r arm64.Reg) {
 
 // settle makes all upper halves what they should be, before code that others continue. The flags stay.
 func (l *armLowerer) settle() {
-	for r := arm64.Reg(0); l.pending != 0; r++ {
+	for r := arm64.Reg(0); l.pending() != 0; r++ {
 		l.read64(r)
 	}
 }
@@ -128,14 +128,14 @@ func (l *armLowerer) constant(imm uint64) arm64.Reg {
 // interpret leaves the code here: the interpreter does this instruction.
 func (l *armLowerer) interpret() {
 	l.callStub(armStubStep)
-	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending, 0})
+	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending(), 0})
 }
 
 func (l *armLowerer) callStub(at int) { l.a.Call(at - l.a.Len()) }
 
 // interpretIf leaves the code if the test holds.
 func (l *armLowerer) interpretIf(t test) {
-	l.slow = append(l.slow, slowPath{uint32(l.a.Len()), uint32(l.i), l.pending, 0})
+	l.slow = append(l.slow, slowPath{uint32(l.a.Len()), uint32(l.i), l.pending(), 0})
 	l.emit(t, 0)
 }
 

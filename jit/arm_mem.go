@@ -35,7 +35,7 @@ func (l *armLowerer) loadAt(d, address arm64.Reg, op arm64.Op) {
 
 // access notes that the next instruction touches guest memory.
 func (l *armLowerer) access() {
-	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending, 0})
+	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending(), 0})
 }
 
 // width is how many octets a store writes, as a power of two.

@@ -40,7 +40,7 @@ var armSabotages = [...]func(t *[256]lowering[*armLowerer]){
 		l.i++
 	}),
 	// A store that faults forgets what is to be sign-extended.
-	before(pvm.StoreIndU32, func(l *armLowerer, _ *pvm.Inst) { l.pending = 0 }),
+	before(pvm.StoreIndU32, func(l *armLowerer, _ *pvm.Inst) { l.forget() }),
 	// A host call forgets to settle.
-	before(pvm.Ecalli, func(l *armLowerer, _ *pvm.Inst) { l.pending = 0 }),
+	before(pvm.Ecalli, func(l *armLowerer, _ *pvm.Inst) { l.forget() }),
 }

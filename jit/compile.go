@@ -20,6 +20,7 @@ type pass struct {
 	i       int        // the instruction being lowered
 	end     int        // where its block ends
 	most    int        // octets that the code may have
+	guest   int        // octets of guest code
 
 	labels   []uint32 // by instruction: where its block begins, or before that what is known of it, or 0
 	fixups   []fixup
@@ -80,8 +81,12 @@ type stubs struct{ at, block uint32 }
 // takes more than eight was made to keep a recompiler busy, and is interpreted.
 func maxOutput(guest int) int { return 64<<10 + 8*guest }
 
-// leastBlock is what a block takes at least: to pay, and to leave when that is not possible.
-const leastBlock = 15
+// leastBlock is what a block takes at least: to pay, and to leave when that is not possible. leastBranch is what it takes more
+// if it ends with a branch: to compare, and to go.
+const (
+	leastBlock  = 15
+	leastBranch = 4
+)
 
 // errTooLarge says that a program is not worth its machine code.
 var errTooLarge = errors.New("jit: too much machine code")
@@ -124,9 +129,9 @@ var endKinds = func() (t [256]uint8) {
 	return t
 }()
 
-// reset readies the pass for another program.
-func (s *pass) reset(p *pvm.Program, most int) {
-	s.insts, s.blocks, s.most = p.Insts, p.Blocks, most
+// reset readies the pass for another program, and counts its branches.
+func (s *pass) reset(p *pvm.Program, most int) (branches int) {
+	s.insts, s.blocks, s.most, s.guest = p.Insts, p.Blocks, most, len(p.Code())
 	s.labels = make([]uint32, len(p.Insts)) // the code keeps them
 	s.fixups = slices.Grow(s.fixups[:0], len(p.Blocks))
 	s.sites = slices.Grow(s.sites[:0], len(p.Insts)/4)
@@ -150,6 +155,7 @@ func (s *pass) reset(p *pvm.Program, most int) {
 		if in.Y > uint32(last) {
 			loops = 0
 		}
+		branches += int(kind & (kind >> 1) & 1) // endsBranch alone has both bits
 		if kind&3 == endsCall&endsAway {
 			away = uint32(last)
 		}
@@ -162,6 +168,23 @@ func (s *pass) reset(p *pvm.Program, most int) {
 			}
 		}
 	}
+	return branches
+}
+
+// moreSites makes room for n more sites, and for what the rest of the program will need if it goes on like this.
+func (s *pass) moreSites(n int) {
+	rest := len(s.sites) * (len(s.insts) - s.i) / max(s.i, 1)
+	s.sites = slices.Grow(s.sites, n+rest+rest/16)
+}
+
+// takeSites takes the sites from the pass: as they are, if little room is left, since to copy megabytes takes milliseconds.
+func (s *pass) takeSites() []site {
+	sites := s.sites
+	if len(sites) < cap(sites)/4*3 {
+		return slices.Clone(sites)
+	}
+	s.sites = nil
+	return sites
 }
 
 // blockEnd is the instruction after block i.
@@ -179,7 +202,9 @@ func lower(a assembler, p *pvm.Program) error {
 		return fmt.Errorf("%w: %d blocks in %d octets", errTooLarge, len(p.Blocks), len(p.Code()))
 	}
 	s := a.common()
-	s.reset(p, most)
+	if branches := s.reset(p, most); leastBlock*len(p.Blocks)+leastBranch*branches > most {
+		return fmt.Errorf("%w: %d blocks, %d branches in %d octets", errTooLarge, len(p.Blocks), branches, len(p.Code()))
+	}
 	a.begin()
 	for i, b := range p.Blocks {
 		s.i, s.end = int(b.First), s.blockEnd(i)
@@ -205,7 +230,7 @@ func publish(a assembler, p *pvm.Program) (*code, error) {
 	s := a.common()
 	c := &code{program: p, labels: s.labels, gasStubs: a.gasStubs()}
 	s.labels = nil
-	c.sites, c.extra = slices.Clone(s.sites), slices.Clone(a.paysAhead())
+	c.sites, c.extra = s.takeSites(), slices.Clone(a.paysAhead())
 	text := a.code()
 	table := (len(text) + 63) &^ 63
 	c.size = table + 8*len(p.JumpTable)

@@ -8,8 +8,7 @@ import "damson/jit/exec"
 // expected is how many octets of machine code the program will hardly exceed, jump table included. Compilers' output takes
 // less than three for one.
 func (s *pass) expected() int {
-	guest := (s.most - maxOutput(0)) / (maxOutput(1) - maxOutput(0))
-	return 4000 + guest*7/2 + 8*int(s.jumps)
+	return 4000 + s.guest*7/2 + 8*int(s.jumps)
 }
 
 // open makes room for the code. If there is none the heap has to do, and whoever publishes will say so.
@@ -20,9 +19,11 @@ func (l *lowerer) open() {
 	}
 }
 
-// more replaces the room by a larger one.
-func (l *lowerer) more(old []byte, need int) []byte {
-	d, err := exec.NewDraft(need)
+// more replaces the room by a larger one, for what the whole program will take if it goes on like this.
+func (l *lowerer) more(old []byte, least int) []byte {
+	whole := len(old) * (len(l.insts) + 1) / (l.i + 1)
+	whole = min(whole+whole/16, 2*len(old), maxOutput(l.guest)+maxOutput(0))
+	d, err := exec.NewDraft(max(least, whole) + amdStubSize*len(l.blocks) + 8*int(l.jumps))
 	if err != nil {
 		return nil
 	}

@@ -3,7 +3,6 @@ package jit
 import (
 	"encoding/binary"
 	"math"
-	"slices"
 
 	"damson/internal/pvm"
 	"damson/jit/amd64"
@@ -104,7 +103,8 @@ func (l *lowerer) block(b pvm.Block) {
 	l.skip = payment(l.ahead)
 	l.a.Pay(gasReg, int32(b.Cost+uint32(l.ahead)))
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))
-	l.pending, l.canonical, l.flagsAt = 0, 0, -1
+	l.forget()
+	l.flagsAt = -1
 	l.body()
 	l.ahead, l.skip = 0, 0
 }
@@ -120,7 +120,7 @@ func (l *lowerer) body() {
 		}
 		l.a.Reserve((mostAtOnce + 1) * maxLowered) // with the extensions at the end
 		if cap(l.sites)-len(l.sites) < 2*mostAtOnce {
-			l.sites = slices.Grow(l.sites, max(2*mostAtOnce, len(l.sites))) // not by a quarter at a time
+			l.moreSites(2 * mostAtOnce)
 		}
 		insts, how, i := l.insts, l.how, l.i
 		next := how[insts[i].Op]
@@ -137,7 +137,7 @@ func (l *lowerer) body() {
 			l.i = i
 		}
 	}
-	if l.pending != 0 {
+	if l.pending() != 0 {
 		l.settle()
 	}
 }
@@ -177,17 +177,30 @@ func (l *lowerer) link(code []byte, _, table uint32) {
 
 // read64 prepares r for being read whole.
 func (l *lowerer) read64(r amd64.Reg) {
-	if l.pending&bit(r) != 0 {
+	if l.known>>(r&15)&1 != 0 {
 		l.extend(r)
 	}
 }
 
-// extend makes the upper half of r what it should be. The flags stay.
+// read64Both prepares two registers for being read whole.
+func (l *lowerer) read64Both(a, b amd64.Reg) {
+	if l.known&(1<<(a&15)|1<<(b&15)) != 0 {
+		l.extendBoth(a, b)
+	}
+}
+
+func (l *lowerer) extendBoth(a, b amd64.Reg) {
+	l.read64(a)
+	l.read64(b)
+}
+
+// extend makes the upper half of r what it should be. The flags stay. It is rarely called; read64 must stay small.
+//
+//go:noinline
 func (l *lowerer) extend(r amd64.Reg) {
 	keep := l.flagsAt == l.a.Len()
 	l.a.RegReg(amd64.Movsxd, r, r)
-	l.pending &^= bit(r)
-	l.canonical |= bit(r)
+	l.wroteSigned(r)
 	if keep {
 		l.flagsAt = l.a.Len()
 	}
@@ -195,7 +208,7 @@ func (l *lowerer) extend(r amd64.Reg) {
 
 // settle makes all upper halves what they should be, before code that others continue.
 func (l *lowerer) settle() {
-	for r := amd64.Reg(0); l.pending != 0; r++ {
+	for r := amd64.Reg(0); l.pending() != 0; r++ {
 		l.read64(r)
 	}
 }
@@ -231,13 +244,13 @@ func (l *lowerer) move32(dst, src amd64.Reg) { l.a.Move(amd64.Mov32, dst, src) }
 // interpret leaves the code here: the interpreter does this instruction.
 func (l *lowerer) interpret() {
 	l.callStub(stubStep)
-	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending, l.ahead})
+	l.sites = append(l.sites, site{uint32(l.a.Len()), uint32(l.i), l.pending(), l.ahead})
 }
 
 // interpretIf leaves the code if c holds.
 func (l *lowerer) interpretIf(c amd64.Cond) {
 	l.a.Jcc32(c, 0)
-	l.slow = append(l.slow, slowPath{uint32(l.a.Len() - 4), uint32(l.i), l.pending, l.ahead})
+	l.slow = append(l.slow, slowPath{uint32(l.a.Len() - 4), uint32(l.i), l.pending(), l.ahead})
 }
 
 func (l *lowerer) callStub(at int) { l.a.Call32(int32(at - l.a.Len() - 5)) }
@@ -246,7 +259,7 @@ func (l *lowerer) callStub(at int) { l.a.Call32(int32(at - l.a.Len() - 5)) }
 func (l *lowerer) access() {
 	n := len(l.sites)
 	l.sites = l.sites[:n+1]
-	l.sites[n] = site{uint32(l.a.Len()), uint32(l.i), l.pending, l.ahead}
+	l.sites[n] = site{uint32(l.a.Len()), uint32(l.i), l.pending(), l.ahead}
 }
 
 // shortJump emits a jump forward over less than 128 octets, which land completes.

@@ -11,11 +11,11 @@ import (
 func lowerBitwise(l *lowerer, in *pvm.Inst, op uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
 	both := bit(a) | bit(b)
-	if (l.pending|l.canonical)&both == both {
+	if l.signed(a) && l.signed(b) {
 		l.lowerSignedBitwise(amd64.Op(op), d, a, b)
 		return
 	}
-	if l.pending&both != 0 {
+	if l.pending()&both != 0 {
 		l.read64(a)
 		l.read64(b)
 	}
@@ -31,7 +31,7 @@ func (l *lowerer) lowerSignedBitwise(op amd64.Op, d, a, b amd64.Reg) {
 	if d == b {
 		a, b = b, a
 	}
-	if l.pending&(bit(a)|bit(b)) != 0 {
+	if l.pending()&(bit(a)|bit(b)) != 0 {
 		l.move32(d, a)
 		l.a.RegReg(op.Narrow(), d, b)
 		l.wrote32(d)
@@ -49,10 +49,9 @@ func lowerAdd64(l *lowerer, in *pvm.Inst, _ uint32) {
 		l.loadFrom(1, in.D, a, b, 0)
 		return
 	}
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	if d == a || d == b {
-		l.a.RegReg(amd64.Add64, d, a^b^d) // the one that is not d
+		l.a.Two(amd64.Add64, d, a^b^d) // the one that is not d
 		l.setFlags(d)
 	} else {
 		l.a.LeaSum(d, a, b)
@@ -87,8 +86,7 @@ func sum(a, b amd64.Reg) amd64.Operand {
 
 func lowerSub64(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	if d == b && d != a {
 		l.a.Unary(amd64.Neg64, d)
 		l.a.RegReg(amd64.Add64, d, a)
@@ -114,8 +112,7 @@ func lowerSub32(l *lowerer, in *pvm.Inst, _ uint32) {
 
 func lowerMul64(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	if d == b {
 		a, b = b, a
 	}
@@ -153,7 +150,7 @@ func lowerAddImm64(l *lowerer, in *pvm.Inst, _ uint32) {
 func lowerAddImm32(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, s, imm := host(in.A), host(in.B), int32(in.X)
 	switch {
-	case imm == 0 && l.pending&bit(s) != 0:
+	case imm == 0 && l.pending()&bit(s) != 0:
 		l.move32(d, s)
 	case imm == 0: // the way to write a sign extension
 		if d != s || !l.signed(s) {
@@ -174,10 +171,10 @@ func lowerAddImm32(l *lowerer, in *pvm.Inst, _ uint32) {
 // copyKnown copies a register and what is known of it.
 func (l *lowerer) copyKnown(d, s amd64.Reg) {
 	switch {
-	case l.pending&bit(s) != 0:
+	case l.pending()&bit(s) != 0:
 		l.move32(d, s)
 		l.wrote32(d)
-	case l.canonical&bit(s) != 0:
+	case l.signed(s):
 		l.move(d, s)
 		l.wroteSigned(d)
 	default:
@@ -255,8 +252,7 @@ func (l *lowerer) setImm(d amd64.Reg, imm uint64) {
 // lowerMulUpperUU uses MULX, which wants one operand in RDX and writes just what it is told.
 func lowerMulUpperUU(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	l.mulUpper(d, a, b)
 	l.wrote64(d)
 }
@@ -282,8 +278,7 @@ func (l *lowerer) mulUpper(d, a, b amd64.Reg) {
 // lowerMulUpperSU corrects the unsigned product: a negative a counts 2^64 too much, which is b in the upper half.
 func lowerMulUpperSU(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	l.a.RegReg(amd64.Mov64, scratch, a)
 	l.a.ShiftImm(amd64.Sar64, scratch, 63)
 	l.a.RegReg(amd64.And64, scratch, b)
@@ -295,8 +290,7 @@ func lowerMulUpperSU(l *lowerer, in *pvm.Inst, _ uint32) {
 
 func lowerMulUpperSS(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	l.a.RegReg(amd64.Mov64, scratch, b)
 	l.park(d)
 	l.move(amd64.RAX, a)

@@ -41,8 +41,7 @@ func lowerReverseBytes(l *lowerer, in *pvm.Inst, _ uint32) {
 func lowerAndInv(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
 	known := l.signed(a) && l.signed(b)
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	l.a.Andn(d, a, b)
 	l.wroteKnown(d, known)
 }
@@ -50,8 +49,7 @@ func lowerAndInv(l *lowerer, in *pvm.Inst, _ uint32) {
 func lowerOrInv(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
 	known := l.signed(a) && l.signed(b)
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	if d == a {
 		l.a.RegReg(amd64.Mov64, scratch, b)
 		l.a.Unary(amd64.Not64, scratch)
@@ -67,8 +65,7 @@ func lowerOrInv(l *lowerer, in *pvm.Inst, _ uint32) {
 func lowerXnor(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
 	known := l.signed(a) && l.signed(b)
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	if d == b {
 		a, b = b, a
 	}
@@ -82,8 +79,7 @@ func lowerXnor(l *lowerer, in *pvm.Inst, _ uint32) {
 func lowerSelect(l *lowerer, in *pvm.Inst, c uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
 	known := l.signed(a) && l.signed(b)
-	l.read64(a)
-	l.read64(b)
+	l.read64Both(a, b)
 	if d == b { // symmetric but for equal values, where it does not matter
 		a, b = b, a
 	}
@@ -124,7 +120,7 @@ func lowerCmovImm(l *lowerer, in *pvm.Inst, c uint32) {
 
 // testZero makes the flags say whether r is 0, and returns the condition for that.
 func (l *lowerer) testZero(r amd64.Reg) amd64.Cond {
-	if l.pending&bit(r) != 0 {
+	if l.pending()&bit(r) != 0 {
 		l.a.RegReg(amd64.Test32, r, r)
 	} else {
 		l.a.RegReg(amd64.Test64, r, r)
@@ -174,7 +170,7 @@ func (l *lowerer) setBool(c amd64.Cond, d amd64.Reg, full bool) {
 // lowerBitwiseImm is a = b ∘ imm, bitwise.
 func lowerBitwiseImm(l *lowerer, in *pvm.Inst, op uint32) {
 	d, s := host(in.A), host(in.B)
-	if l.pending&bit(s) != 0 { // the immediate fits 32 bits with sign
+	if l.pending()&bit(s) != 0 { // the immediate fits 32 bits with sign
 		l.move32(d, s)
 		l.a.RegImm(amd64.Op(op).Narrow(), d, int32(in.X))
 		l.wrote32(d)
@@ -213,7 +209,7 @@ func lowerXorImm(l *lowerer, in *pvm.Inst, op uint32) {
 	}
 	d, s := host(in.A), host(in.B)
 	known := l.signed(s)
-	if l.pending&bit(s) != 0 {
+	if l.pending()&bit(s) != 0 {
 		l.move32(d, s)
 		l.a.Unary(amd64.Not32, d)
 		l.wrote32(d)
@@ -227,13 +223,12 @@ func lowerXorImm(l *lowerer, in *pvm.Inst, op uint32) {
 // compare sets the flags for a against b. A value that fits 32 bits with sign compares as its lower half does, signed
 // and unsigned.
 func (l *lowerer) compare(a, b amd64.Reg) {
-	if l.pending&(bit(a)|bit(b)) != 0 && l.signed(a) && l.signed(b) {
+	if l.pending()&(bit(a)|bit(b)) != 0 && l.signed(a) && l.signed(b) {
 		l.a.RegReg(amd64.Cmp32, a, b)
 		return
 	}
-	l.read64(a)
-	l.read64(b)
-	l.a.RegReg(amd64.Cmp64, a, b)
+	l.read64Both(a, b)
+	l.a.Two(amd64.Cmp64, a, b)
 }
 
 // compareImm sets the flags for a against a constant, which always fits.

@@ -10,7 +10,7 @@ import (
 // rest of the block is then interpreted too, so that none is emitted.
 func lowerInterpret(l *lowerer, _ *pvm.Inst, _ uint32) {
 	l.interpret()
-	l.pending, l.canonical = 0, 0
+	l.forget()
 	l.i = l.end - 1
 }
 
@@ -91,12 +91,12 @@ func (l *lowerer) branch(c amd64.Cond, target uint32) {
 func lowerBranch(l *lowerer, in *pvm.Inst, c uint32) {
 	a, b := host(in.A), host(in.B)
 	// Registers that are compared as they stand are extended in parallel with the comparison.
-	if l.pending&(bit(a)|bit(b)) != 0 && l.signed(a) && l.signed(b) {
+	if l.pending()&(bit(a)|bit(b)) != 0 && l.signed(a) && l.signed(b) {
 		l.settle()
 		l.a.RegReg(amd64.Cmp32, a, b)
 	} else {
 		l.settle()
-		l.a.RegReg(amd64.Cmp64, a, b)
+		l.a.Two(amd64.Cmp64, a, b)
 	}
 	l.branch(amd64.Cond(c), in.Y)
 }

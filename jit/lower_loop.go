@@ -51,7 +51,8 @@ func (l *lowerer) twice(b pvm.Block) {
 	l.a.Pay(gasReg, int32(2*b.Cost))
 	l.loops = append(l.loops, loop{block: len(l.gasJumps), b: b, end: l.end, unpaid: uint32(l.a.Len() - 4)})
 	l.gasJumps = append(l.gasJumps, 0)
-	l.pending, l.canonical, l.flagsAt = 0, 0, -1
+	l.forget()
+	l.flagsAt = -1
 
 	l.half, l.ahead = true, uint16(b.Cost)
 	l.body()
@@ -68,7 +69,8 @@ func (l *lowerer) single(lp loop) {
 	l.a.RegImm(amd64.Add64, gasReg, int32(lp.b.Cost))
 	l.a.Jcc32(amd64.Less, 0)
 	l.gasJumps[lp.block] = uint32(l.a.Len() - 4)
-	l.pending, l.canonical, l.flagsAt = 0, 0, -1
+	l.forget()
+	l.flagsAt = -1
 	l.i, l.end = int(lp.b.First), lp.end
 	l.body()
 	l.jump(uint32(lp.end))

@@ -19,7 +19,17 @@ func lowerLoadInd(l *lowerer, in *pvm.Inst, op uint32) {
 	d := host(in.A)
 	l.access()
 	l.a.GuestDisp(amd64.Op(op), d, host(in.B), int32(in.X))
-	l.loaded(d, amd64.Op(op))
+	l.wroteSigned(d)
+	l.keptFlags(d)
+}
+
+// lowerLoadIndWhole is lowerLoadInd for what does not fit 32 bits with sign.
+func lowerLoadIndWhole(l *lowerer, in *pvm.Inst, op uint32) {
+	d := host(in.A)
+	l.access()
+	l.a.GuestDisp(amd64.Op(op), d, host(in.B), int32(in.X))
+	l.wrote64(d)
+	l.keptFlags(d)
 }
 
 // loaded notes what a load leaves in d.

@@ -42,9 +42,9 @@ var lowerings = [256]lowering[*lowerer]{
 	pvm.LoadIndI8:   {lowerLoadInd, uint32(amd64.Load8S)},
 	pvm.LoadIndU16:  {lowerLoadInd, uint32(amd64.Load16U)},
 	pvm.LoadIndI16:  {lowerLoadInd, uint32(amd64.Load16S)},
-	pvm.LoadIndU32:  {lowerLoadInd, uint32(amd64.Load32U)},
+	pvm.LoadIndU32:  {lowerLoadIndWhole, uint32(amd64.Load32U)},
 	pvm.LoadIndI32:  {lowerLoadInd, uint32(amd64.Load32S)},
-	pvm.LoadIndU64:  {lowerLoadInd, uint32(amd64.Load64)},
+	pvm.LoadIndU64:  {lowerLoadIndWhole, uint32(amd64.Load64)},
 
 	pvm.Jump:           {lowerJump, 0},
 	pvm.LoadImmJump:    {lowerLoadImmJump, 0},

@@ -42,7 +42,7 @@ var sabotages = [...]func(t *[256]lowering[*lowerer]){
 	// The first round of a short loop forgets what was paid for the second.
 	before(pvm.StoreIndU32, func(l *lowerer, _ *pvm.Inst) { l.ahead = 0 }),
 	// A host call forgets to settle.
-	before(pvm.Ecalli, func(l *lowerer, _ *pvm.Inst) { l.pending = 0 }),
+	before(pvm.Ecalli, func(l *lowerer, _ *pvm.Inst) { l.forget() }),
 }
 
 // swap makes each of two opcodes do what the other should.

@@ -18,16 +18,16 @@ const MaxInst = 16
 type Asm struct {
 	buf  []byte
 	n    int
-	more func(old []byte, need int) []byte
+	more func(old []byte, least int) []byte
 	zero uint64 // always 0, which the compiler does not know: else it splits up stores of which it knows some octets
 }
 
 // Reset empties a and keeps its buffer.
 func (a *Asm) Reset() { a.n = 0 }
 
-// Use empties a and makes it write into buf, which it may do all over. When that is full, more is to return room for so many
-// octets, which begins with the old ones, or nil for the heap.
-func (a *Asm) Use(buf []byte, more func(old []byte, need int) []byte) {
+// Use empties a and makes it write into buf, which it may do all over. When that is full, more is to return room for
+// that many octets at least, which begins with the old ones, or nil for the heap.
+func (a *Asm) Use(buf []byte, more func(old []byte, least int) []byte) {
 	a.buf, a.n, a.more = buf, 0, more
 }
 
@@ -45,14 +45,14 @@ func (a *Asm) Reserve(n int) {
 }
 
 func (a *Asm) grow(n int) {
-	need := max(2*len(a.buf), a.n+n+Slack, 4096)
+	least := a.n + n + Slack
 	if a.more != nil {
-		if bigger := a.more(a.buf[:a.n], need); bigger != nil {
+		if bigger := a.more(a.buf[:a.n], least); bigger != nil {
 			a.buf = bigger
 			return
 		}
 	}
-	bigger := make([]byte, need)
+	bigger := make([]byte, max(2*len(a.buf), least, 4096))
 	copy(bigger, a.buf[:a.n])
 	a.buf = bigger
 }
@@ -192,6 +192,10 @@ func (a *Asm) RegReg(op Op, dst, src Reg) {
 		a.narrow(op, reg, rm)
 	}
 }
+
+// Two emits an op with two registers, as RegReg does, for those of 64 bits whose opcode has one octet and that can be turned
+// around: the arithmetic ones, Test64, Mov64 and Xchg64.
+func (a *Asm) Two(op Op, dst, src Reg) { a.put(pair(src, dst)|wide(op), 3) }
 
 // narrow emits a register form of 32 bits, with a REX prefix only where one is needed.
 func (a *Asm) narrow(op Op, reg, rm Reg) {

@@ -95,6 +95,9 @@ func TestRegReg(t *testing.T) {
 		eachPair(func(d, s Reg) {
 			want := fmt.Sprintf("%s %s, %s", tc.name, tc.dst[d], tc.src[s])
 			expect(t, want, func(a *Asm) { a.RegReg(tc.op, d, s) })
+			if tc.op&opReverse != 0 && tc.op.Wide() {
+				expect(t, want, func(a *Asm) { a.Two(tc.op, d, s) })
+			}
 		})
 	}
 	eachPair(func(d, s Reg) {

@@ -1,7 +1,7 @@
 package amd64
 
 // Reg is a general register, by its hardware number.
-type Reg uint8
+type Reg uint32
 
 // The sixteen general registers.
 const (
@@ -24,7 +24,7 @@ const (
 )
 
 // Cond is a condition as it stands in the low four bits of Jcc, SETcc and CMOVcc.
-type Cond uint8
+type Cond uint32
 
 // The conditions, by the comparison they follow.
 const (
