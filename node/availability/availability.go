@@ -60,6 +60,7 @@ type Mistakes struct {
 type Data struct {
 	Shards         uint64 // fetched and kept, one for each report
 	BadShards      uint64 // refused by their proof
+	Rebuilt        uint64 // of the shards, made from what others hold
 	Assurances     uint64 // made
 	Served         uint64 // requests of others answered
 	Segments       uint64 // imported segments fetched

@@ -22,8 +22,12 @@ type fetch struct {
 	at     place
 	report *shelf.Report
 	turn   int // whom to ask next
+	rounds int // in which no guarantor gave them
 	timer  loop.Timer
 }
+
+// patientRounds is how often all guarantors are asked before the data is put together from what others hold.
+const patientRounds = 2
 
 // changed gets what the best block waits for and we do not have.
 func (k *Keeper) changed() {
@@ -134,7 +138,11 @@ func (f *fetch) ask() {
 // next asks another guarantor, at once if there is one that has not been asked in this round.
 func (f *fetch) next() {
 	if f.turn%max(len(f.report.Guarantors), 1) == 0 {
-		f.later()
+		if f.rounds++; f.rounds%patientRounds == 0 {
+			f.rebuild()
+		} else {
+			f.later()
+		}
 		return
 	}
 	f.ask()
@@ -157,6 +165,71 @@ func (f *fetch) wanted() bool {
 	}
 	a := waiting[f.report.Core]
 	return a != nil && a.Report.Package.ErasureRoot == f.at.root
+}
+
+// rebuild makes our shards of the whole data, which others may hold enough of when the guarantors are silent. CE 138, 139.
+func (f *fetch) rebuild() {
+	k := f.k
+	waiting, _, ok := k.waiting(k.Chain.Best())
+	if !ok || k.stopped || !f.wanted() {
+		delete(k.fetches, f.at)
+		return
+	}
+	report := &waiting[f.report.Core].Report
+	k.Bundle(report, func(b *bundle.Bundle, err error) {
+		if err != nil {
+			f.fruitless(err)
+			return
+		}
+		octets := b.AppendTo(make([]byte, 0, b.Size()))
+		if report.Package.ExportsCount == 0 {
+			f.encode(report.Package.Hash, octets, nil)
+			return
+		}
+		all := make([]uint16, report.Package.ExportsCount)
+		for i := range all {
+			all[i] = uint16(i)
+		}
+		k.Segments(report.Package.ExportsRoot, all, func(segments map[uint16]Segment, err error) {
+			if err != nil {
+				f.fruitless(err)
+				return
+			}
+			exports := make([][]byte, len(all))
+			for i := range exports {
+				exports[i] = segments[uint16(i)].Octets
+			}
+			f.encode(report.Package.Hash, octets, exports)
+		})
+	})
+}
+
+func (f *fetch) fruitless(err error) {
+	f.k.log.Debug("a report's data cannot be put together", "core", f.report.Core, "error", err)
+	f.later()
+}
+
+// encode encodes the data as its guarantors did, and keeps our shards. Others may have theirs of us now.
+func (f *fetch) encode(hash protocol.Hash, octets []byte, exports [][]byte) {
+	k := f.k
+	k.Loop.Go(rebuildQueue, func() func() {
+		available, err := k.Coder.Specify(hash, octets, exports)
+		if err == nil && available.Spec.ErasureRoot != f.at.root {
+			err = ErrErasureRoot
+		}
+		if err == nil {
+			err = k.Shelf.PutShards(f.at.root, f.report.Slot, available.Shards(int(f.at.index)))
+		}
+		return func() {
+			if err != nil {
+				f.fruitless(err)
+				return
+			}
+			k.counts.Rebuilt++
+			k.own.put(available)
+			f.keep(true)
+		}
+	})
 }
 
 // check checks what a guarantor gave against the erasure root, and keeps it.

@@ -51,17 +51,24 @@ func (g *Guarantor) submitted(x jamnp.Exchange) {
 		a.readPackage()
 		return
 	}
-	x.Next(jamnp.SharingLimit(g.Params), func(octets []byte, err error) {
-		var m jamnp.Sharing
-		if err == nil {
-			err = m.Decode(octets, g.Params)
-		}
+	g.readSharing(x, func(m *jamnp.Sharing, err error) {
 		if err != nil {
 			a.done(err)
 			return
 		}
 		a.core, a.mappings = m.Core, m.Mappings
 		a.readPackage()
+	})
+}
+
+// readSharing reads the first message of CE 134 and CE 146: core and segment roots.
+func (g *Guarantor) readSharing(x jamnp.Exchange, then func(*jamnp.Sharing, error)) {
+	x.Next(jamnp.SharingLimit(g.Params), func(octets []byte, err error) {
+		m := new(jamnp.Sharing)
+		if err == nil {
+			err = m.Decode(octets, g.Params)
+		}
+		then(m, err)
 	})
 }
 

@@ -93,6 +93,25 @@ func TestSegmentsAreFetched(t *testing.T) {
 	}
 }
 
+// Shards that no guarantor gives are made from what others hold, so that the report is available all the same.
+func TestSilentGuarantors(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, n := range w.nodes {
+		for _, kind := range []jamnp.Kind{jamnp.ShardDistribution, jamnp.BundleRequest, jamnp.SegmentRequest} {
+			n.lie(kind, nil)
+		}
+	}
+	report, _ := w.exported(3)
+	rebuilt := uint64(0)
+	for _, n := range w.nodes {
+		rebuilt += n.Keeper.Counts().Rebuilt
+	}
+	if known := w.nodes[0].Keeper.Report(report.Package.ErasureRoot); rebuilt == 0 || int(rebuilt) > len(w.nodes)-len(known.Guarantors) {
+		t.Errorf("%d nodes have put the data together, %d are guarantors", rebuilt, len(known.Guarantors))
+	}
+	w.nobodyBlamed()
+}
+
 func identity(m [][]byte) [][]byte { return m }
 
 // Bundles are had from guarantors, or else from shards.

@@ -152,61 +152,66 @@ func (j *job) prepare(x *past) {
 	}
 }
 
-// fetch gets the imported segments, of one package after another.
-func (j *job) fetch() {
-	j.fetching = true
-	var order []protocol.Hash
-	wanted := make(map[protocol.Hash][]uint16)
+// wanted is where an imported segment is from, and where it belongs.
+type wanted struct {
+	root       protocol.Hash // of the segments of the package that exported it
+	index      uint16
+	item, slot int // in the bundle
+}
+
+// imported lists what the package imports.
+func (j *job) imported() (list []wanted, err error) {
 	for i := range j.data.Package.Items {
 		for k := range j.data.Package.Items[i].Imports {
 			r := &j.data.Package.Items[i].Imports[k]
 			root, err := bundle.SegmentRoot(r, j.roots)
 			if err != nil {
-				j.fetched(err)
-				return
+				return nil, err
 			}
-			if wanted[root] == nil {
-				order = append(order, root)
-			}
-			wanted[root] = append(wanted[root], r.Index)
+			list = append(list, wanted{root, r.Index, i, k})
 		}
 	}
-	found := make(map[protocol.Hash]map[uint16]availability.Segment)
+	return list, nil
+}
+
+// fetch gets the imported segments, of one package after another, and puts them into the bundle.
+func (j *job) fetch() {
+	j.fetching = true
+	list, err := j.imported()
+	if err != nil {
+		j.fetched(err)
+		return
+	}
+	var order []protocol.Hash
+	indices := make(map[protocol.Hash][]uint16)
+	for _, w := range list {
+		if indices[w.root] == nil {
+			order = append(order, w.root)
+		}
+		indices[w.root] = append(indices[w.root], w.index)
+	}
 	var next func()
 	next = func() {
 		if len(order) == 0 {
-			j.fill(found)
+			j.fetched(nil)
 			return
 		}
 		root := order[0]
 		order = order[1:]
-		j.g.Keeper.Segments(root, wanted[root], func(segments map[uint16]availability.Segment, err error) {
+		j.g.Keeper.Segments(root, indices[root], func(segments map[uint16]availability.Segment, err error) {
 			if err != nil {
 				j.fetched(err)
 				return
 			}
-			found[root] = segments
+			for _, w := range list {
+				if w.root == root {
+					j.data.Imports[w.item][w.slot], j.data.Proofs[w.item][w.slot] = segments[w.index].Octets, segments[w.index].Proof
+				}
+			}
 			next()
 		})
 	}
 	next()
-}
-
-// fill puts what was fetched into the bundle.
-func (j *job) fill(found map[protocol.Hash]map[uint16]availability.Segment) {
-	for i := range j.data.Package.Items {
-		for k := range j.data.Package.Items[i].Imports {
-			r := &j.data.Package.Items[i].Imports[k]
-			root, err := bundle.SegmentRoot(r, j.roots)
-			if err != nil {
-				j.fetched(err)
-				return
-			}
-			segment := found[root][r.Index]
-			j.data.Imports[i][k], j.data.Proofs[i][k] = segment.Octets, segment.Proof
-		}
-	}
-	j.fetched(nil)
 }
 
 // fetched ends fetching. What is not available is tried again in the next slot.

@@ -70,11 +70,7 @@ func (g *Guarantor) asked(x jamnp.Exchange) {
 		x.Reject(errElse)
 		return
 	}
-	x.Next(jamnp.SharingLimit(g.Params), func(octets []byte, err error) {
-		var m jamnp.Sharing
-		if err == nil {
-			err = m.Decode(octets, g.Params)
-		}
+	g.readSharing(x, func(m *jamnp.Sharing, err error) {
 		if err != nil {
 			g.refuse(x, err)
 			return
