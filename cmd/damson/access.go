@@ -108,4 +108,6 @@ func bring(ctx context.Context, x access, id protocol.ServiceID, blob []byte) er
 }
 
 // errCore says that there is no such core.
-func errCore(core protocol.Core, count int) error { return fmt.Errorf("core %d: the chain has %d", core, count) }
+func errCore(core protocol.Core, count int) error {
+	return fmt.Errorf("core %d: the chain has %d", core, count)
+}

@@ -16,6 +16,7 @@ func showLoad(out io.Writer, s *load.Summary) {
 	}
 	fmt.Fprintf(out, "\nPackages: %d submitted, %d refused, %d reported, %d accumulated, %d final.\n", s.Submitted, s.Refused, s.Reported,
 		s.Accumulated, s.Final)
+	fmt.Fprintf(out, "Nothing was submitted in the %d slots after the load, in which what was on its way had time to come.\n", s.Waited)
 	fmt.Fprintf(out, "Work items: %d accumulated, %d of them failed. Segments: %d exported, %d imported.\n", s.Items, s.Failed, s.Exported,
 		s.Imported)
 	fmt.Fprintf(out, "In %.1f s: %.2f reports/s, %.1f work items/s, %.1f token transfers/s, %.3f MB/s of data made available.\n", s.Seconds,

@@ -23,6 +23,7 @@ type Summary struct {
 	Wrong       string `json:"books_error,omitempty"`
 
 	Seconds   float64          `json:"load_seconds"`
+	Waited    int              `json:"slots_waited"` // after the last submission, for what was on its way
 	Reports   float64          `json:"reports_per_second"`
 	ItemRate  float64          `json:"work_items_per_second"`
 	PayRate   float64          `json:"token_transfers_per_second"`
@@ -39,12 +40,18 @@ type Delay struct {
 	Slots float64 `json:"mean_slots"`
 }
 
+// finality is how many slots a package is waited for to be final, once it is accumulated.
+const finality = 4
+
 // Settled says whether nothing more will come of any package.
 func (l *Load) Settled() bool {
 	n := l.Builder.Node
 	now := n.Slots.At(n.Loop.Now())
 	for _, r := range l.runs {
-		if !r.Has(builder.Accumulated) && !r.lost(now, n.Params) {
+		if r.Has(builder.Final) || r.lost(now, n.Params) {
+			continue
+		}
+		if !r.Has(builder.Accumulated) || now <= r.Slots[builder.Accumulated]+finality {
 			return false
 		}
 	}
@@ -60,6 +67,9 @@ func (l *Load) Summary() *Summary {
 	}
 	s := &Summary{Submitted: len(l.runs), Latencies: make(map[string]Delay), Fill: make([]float64, len(l.cores))}
 	s.Seconds = end.Sub(l.began).Seconds()
+	if l.over {
+		s.Waited = int(n.Slots.At(n.Loop.Now()) - last)
+	}
 	if len(l.runs) == 0 {
 		return s
 	}
