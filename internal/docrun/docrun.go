@@ -18,7 +18,7 @@
 // All blocks of a file share a folder and variables, as in a terminal: a block begins where the one before it has ended.
 //
 // Two outputs are alike (text) if they are the same but for numbers, durations and octets in hexadecimal (with 0x, or at least twelve
-// digits), each of which may be any other of its kind; for white space between words; and for a line of "…", which stands for any number of lines.
+// digits, or a hash in base64), each of which may be any other of its kind; for white space between words; and for a line of "…", which stands for any number of lines.
 package docrun
 
 import (

@@ -149,6 +149,7 @@ func TestAlike(t *testing.T) {
 		{"at 17:50:09.181", "at 01:02:03.4", true},
 		{"1,024 octets", "7 octets", true},
 		{"hash 3a6d1f5c0012", "hash 0123456789abcdef", true},
+		{`["BZJSWCFp4Zzg5yQd1Zvp1H1rDFRGDf9ro5jnFqOugUw=",7]`, `["NKLVjyAyJdcU1599i1d9xx3bjEkt6jDwqMXCJynRvOA=",12]`, true},
 		{"hash 3a6d1f5c0012", "hash facade", false},
 		{"one", "two", false},
 		{"a\nb\nc\nd", "a\n…\nd", true},

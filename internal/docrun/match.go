@@ -15,7 +15,8 @@ var varying = []struct {
 	as   string
 }{
 	{regexp.MustCompile(`\b0x[0-9a-f]+\b`), "<octets>"},
-	{regexp.MustCompile(`\b[0-9a-f]{12,}\b`), "<octets>"}, // no word and no number of a document is as long
+	{regexp.MustCompile(`\b[0-9a-f]{12,}\b`), "<octets>"},    // no word and no number of a document is as long
+	{regexp.MustCompile(`\b[A-Za-z0-9+/]{43}=`), "<octets>"}, // a hash in the way of JIP-2
 	{regexp.MustCompile(`\b[0-9]+(?:\.[0-9]+)?(?:ns|µs|ms|s|m|h)(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m))*\b`), "<time>"},
 	{regexp.MustCompile(`\b[0-9]+(?:[.,:/][0-9]+)*\b`), "<number>"},
 }
