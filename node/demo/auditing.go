@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"damson/internal/block"
 	"damson/internal/bundle"
@@ -97,7 +96,7 @@ func (h *heard) tranches(report protocol.Hash) string {
 // auditing shows the audit of a good report and of a bad one.
 func auditing(ctx context.Context, s *show) error {
 	said := newHeard()
-	w, err := s.startNetwork(ctx, s.slot(time.Second), testnet.NoScenario, func(i int, o *host.Options) {
+	w, err := s.startNetwork(ctx, s.slot(fastSlot), testnet.NoScenario, func(i int, o *host.Options) {
 		o.Events.Audits = said.of(i)
 		if s.Fault == NobodyLooks {
 			o.Mistakes.Auditor = auditor.JudgeUnseen

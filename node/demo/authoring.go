@@ -25,11 +25,7 @@ const contests = 3
 
 // authoring shows who may seal which block: in fallback mode, and by tickets.
 func authoring(ctx context.Context, s *show) error {
-	slot := time.Second
-	if s.Fast {
-		slot = provingSlot
-	}
-	w, err := s.startNetwork(ctx, slot, testnet.NoScenario, func(i int, o *host.Options) {
+	w, err := s.startNetwork(ctx, s.slot(provingSlot), testnet.NoScenario, func(i int, o *host.Options) {
 		o.Mistakes.Author.SealTwice = s.Fault == SealTwice && 2*i >= o.Spec.Params.Validators
 		o.Mistakes.Author.NoTickets = s.Fault == NoTickets
 	})

@@ -33,7 +33,7 @@ const (
 
 // availability shows a package on its way through a core, and what its data can bear.
 func availability(ctx context.Context, s *show) error {
-	w, err := s.startNetwork(ctx, s.slot(time.Second), testnet.NoScenario, func(_ int, o *host.Options) {
+	w, err := s.startNetwork(ctx, s.slot(fastSlot), testnet.NoScenario, func(_ int, o *host.Options) {
 		o.Mistakes.Keeper.Withhold = s.Fault == DataWithheld
 	})
 	if err != nil {

@@ -41,7 +41,7 @@ func (c *commits) of(i int) *jamnp.Commit {
 // consensus shows how blocks become final, and that nothing does when the network is cut in two.
 func consensus(ctx context.Context, s *show) error {
 	known := &commits{last: make(map[int]*jamnp.Commit)}
-	w, err := s.startNetwork(ctx, s.slot(time.Second), testnet.Partition, func(i int, o *host.Options) {
+	w, err := s.startNetwork(ctx, s.slot(fastSlot), testnet.Partition, func(i int, o *host.Options) {
 		o.Events.Finalized = known.keep(i)
 		switch s.Fault { //nolint:exhaustive // those of other demos
 		case VotesIgnored:

@@ -50,8 +50,9 @@ type Options struct {
 	Colour bool
 	Width  int // of Out; 0 means 100
 
-	Fast  bool  // slots as short as the machine bears, for tests
-	Fault Fault // for tests: a duty that is broken on purpose
+	Fast  bool          // short slots, for tests
+	Slot  time.Duration // how long a slot lasts, where a machine is too busy for what Fast says; 0 means as each demo says
+	Fault Fault         // for tests: a duty that is broken on purpose
 }
 
 // Story is what a demo has told, for programs.
@@ -96,16 +97,22 @@ func Run(ctx context.Context, d *Demo, o Options) (story *Story, err error) {
 	return s.story, err
 }
 
-// slot is how long one lasts.
-func (s *show) slot(normal time.Duration) time.Duration {
-	if s.Fast {
-		return fastSlot
+// slot is how long one lasts, if it is this long in tests.
+func (s *show) slot(fast time.Duration) time.Duration {
+	switch {
+	case s.Slot > 0:
+		return s.Slot
+	case s.Fast:
+		return fast
 	}
-	return normal
+	return normalSlot
 }
 
-// fastSlot is what a busy machine with two processors still bears.
-const fastSlot = 300 * time.Millisecond
+// The length of slots: for people, and for tests on a machine that has time.
+const (
+	normalSlot = time.Second
+	fastSlot   = 300 * time.Millisecond
+)
 
 // Err says which claims of the verdict do not hold; nil if all do.
 func (s *Story) Err() error {

@@ -30,7 +30,7 @@ func network(ctx context.Context, s *show) error {
 	if s.Fault == OtherGenesis {
 		prepare = strayed
 	}
-	w, err := s.startNetwork(ctx, s.slot(time.Second), testnet.NoScenario, prepare)
+	w, err := s.startNetwork(ctx, s.slot(fastSlot), testnet.NoScenario, prepare)
 	if err != nil {
 		return err
 	}
@@ -288,44 +288,39 @@ func (w *world) follower() (*host.Host, time.Time, error) {
 	return h, begun, err
 }
 
-// judgeLate holds the chain of the late node against that of a validator.
-func (w *world) judgeLate(late *host.Host, before protocol.Slot) error {
-	chains, err := w.chains()
+// judgeLate holds the chain of the late node against that of a validator, as far as the late node knows it to be final.
+func (w *world) judgeLate(late *host.Host, before protocol.Slot) (err error) {
+	const patience = 10
+	var mine tip
+	w.until(patience, func() string {
+		return fmt.Sprintf("the late node has block %d, and %d is final to it", mine.best, mine.final)
+	}, func() bool {
+		late.Do(func(n *node.Node) { mine = tipOf(n) })
+		return mine.best > before && mine.final >= before
+	})
+	var own []link
+	late.Do(func(n *node.Node) {
+		if mine.final > 0 {
+			own, err = chainOf(n, mine.finalHash)
+		}
+	})
 	if err != nil {
 		return err
 	}
-	var own []link
-	var root protocol.Hash
-	late.Do(func(n *node.Node) {
-		if best := n.Chain.Best(); best.Slot > 0 {
-			own, err = chainOf(n, best.Hash)
-			root = best.StateRoot
-		}
-	})
+	theirs, err := w.chainOfNode(0)
 	if err != nil {
 		return err
 	}
 	same := 0
 	for i, x := range own {
-		if i < len(chains[0]) && chains[0][i].hash == x.hash {
+		if i < len(theirs) && theirs[i].hash == x.hash {
 			same++
 		}
 	}
-	known := root == protocol.Hash{}
-	w.on(0, func(n *node.Node) {
-		if len(own) == 0 {
-			return
-		}
-		if b := n.Chain.Block(own[len(own)-1].hash); b != nil {
-			known = b.StateRoot == root
-		}
-	})
+	e := w.imported(mine.finalHash)[0]
+	known := e != nil && protocol.Hash(e.StateRoot) == mine.finalRoot
 	w.show.claim(len(own) > 0 && same == len(own) && known, "the late node has executed every block from the first one, and has the state of the others",
-		"%d of its %d blocks are those of node 0", same, len(own))
-	last := protocol.Slot(0)
-	if len(own) > 0 {
-		last = own[len(own)-1].Header.Slot
-	}
-	w.show.claim(last > before, "new blocks come to the late node, too", "it had block %d, and has block %d now", before, last)
+		"%d of its %d final blocks are those of node 0, the state root after the last is the same: %v", same, len(own), known)
+	w.show.claim(mine.best > before, "new blocks come to the late node, too", "it had block %d, and has block %d now", before, mine.best)
 	return nil
 }

@@ -64,7 +64,7 @@ func (s *show) startLone(ctx context.Context) (*lone, error) {
 	if l.setup, err = l.spec.Setup(srsfile.Options{}); err != nil {
 		return nil, err
 	}
-	length := s.slot(2*time.Second) / 2 // one node alone is quick
+	length := s.slot(fastSlot)
 	l.slots = loop.Slots{Era: time.Now().Add(-length / 2).Truncate(time.Millisecond), Duration: length}
 	l.host, err = host.Start(ctx, host.Options{
 		Spec: l.spec, Setup: l.setup, Engine: s.Engine, Slots: l.slots, Keys: secrets, Listen: at, NoWork: true,
