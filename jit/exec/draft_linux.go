@@ -34,7 +34,9 @@ func (d *Draft) Publish(size int, fill func(code []byte, base uint32)) (*Code, e
 	need, _ := room(size)
 	all := d.Room()
 	fill(all[:size:size], uint32(d.span.from))
-	FillTraps(all[size:min(size+Slack, len(all))])
+	for i := size; i < min(size+Slack, len(all)); i++ {
+		all[i] = traps[i%len(traps)]
+	}
 	c := &Code{span{d.span.from, min(d.span.from+need, d.span.to)}, uintptr(size)}
 	if rest := (span{c.span.to, d.span.to}); rest.from < rest.to {
 		if err := unix.Mprotect(octets(rest.from, int(rest.to-rest.from)), unix.PROT_NONE); err != nil {
