@@ -9,6 +9,7 @@ import (
 	"damson/internal/devchain"
 	"damson/internal/protocol"
 	"damson/node/auditor"
+	"damson/node/chain"
 )
 
 var errNotGiven = errors.New("not given")
@@ -174,6 +175,25 @@ func TestFalseAccuser(t *testing.T) {
 	w.must(err)
 	if !slices.Equal(disputes.Good, []protocol.Hash{r.Hash()}) || !slices.Equal(disputes.Offenders, []protocol.Ed25519Key{w.nodes[4].id}) {
 		t.Errorf("good reports %v, offenders %v", disputes.Good, disputes.Offenders)
+	}
+}
+
+// TestLateBlock has a block with a wrong report come to a node when it has heard from all others what they think of it.
+func TestLateBlock(t *testing.T) {
+	w := newWorld(t, protocol.Tiny()).start(nil)
+	w.next(nil)
+	wrong := w.report(0, true)
+	before := w.next(func(d *devchain.Draft) { d.Guarantee(wrong) })
+	w.absent = 3
+	bad := w.next(func(d *devchain.Draft) { d.Assure(d.Engaged()) })
+	w.loop.Advance(3 * time.Second)
+	octets, err := w.nodes[0].store.Block(bad.Hash)
+	w.must(err)
+	n := w.nodes[w.absent]
+	n.chain.Import(octets, func(_ *chain.Block, err error) { w.must(err) })
+	w.loop.Advance(time.Second)
+	if best := n.chain.Best(); best.Hash != before.Hash || !n.chain.Condemned(n.chain.Block(bad.Hash)) {
+		t.Errorf("the best block is that of slot %d, not of %d", best.Slot, before.Slot)
 	}
 }
 

@@ -52,6 +52,7 @@ type world struct {
 	withheld map[protocol.Hash]bool
 	packages int
 	last     protocol.Slot // of which there is a block
+	absent   int           // who gets no blocks now; 0: nobody
 }
 
 type validator struct {
@@ -285,6 +286,9 @@ func (w *world) next(fill func(d *devchain.Draft)) *chain.Block {
 	w.must(err)
 	w.tips[tip.Header] = tip
 	for _, i := range rand.New(rand.NewPCG(uint64(slot), 1)).Perm(len(w.nodes)) {
+		if i == w.absent && i != 0 {
+			continue
+		}
 		w.nodes[i].chain.Import(octets, func(_ *chain.Block, err error) { w.must(err) })
 	}
 	w.loop.Advance(time.Millisecond)
