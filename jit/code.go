@@ -39,7 +39,7 @@ func (c *code) MachineCode() int { return c.size }
 func (c *code) Run(m *pvm.Machine) pvm.Exit {
 	g, ok := m.Mem.Backing().(*guest)
 	for ok && g.space.Exact() {
-		i, ok := c.program.Index(m.PC)
+		i, ok := c.index(g.space.Context(), m.PC)
 		if !ok || c.labels[i] == 0 {
 			if exit, stopped := c.fallback().RunToBlock(m); stopped {
 				return exit
@@ -52,6 +52,15 @@ func (c *code) Run(m *pvm.Machine) pvm.Exit {
 		}
 	}
 	return c.fallback().Run(m)
+}
+
+// index finds the instruction at pc. Most runs go on after a host call, whose number is still in the context; whatever is there,
+// no two instructions have one place.
+func (c *code) index(ctx *exec.Context, pc uint64) (uint32, bool) {
+	if i := uint32(ctx.Site) + 1; int(i) < len(c.labels) && c.program.PC(i) == pc {
+		return i, true
+	}
+	return c.program.Index(pc)
 }
 
 // enter runs machine code from the block that begins with instruction i, and deals with how it is left.
