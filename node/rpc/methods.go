@@ -122,6 +122,12 @@ func questions() []*method {
 			name: "listServices", about: "Lists the services, at most 65,536.", results: []value{{"services", kindServices}},
 			null: unknownState, params: []param{atBlock}, call: stateful(readServices),
 		},
+	}
+}
+
+// additions are questions of ours, which JIP-2 does not have.
+func additions() []*method {
+	return []*method{
 		{
 			name: "packageStage", about: "Tells how far a work package has come: guaranteed, available or accumulated. The report, encoded as in " +
 				"blocks, comes with it until it is accumulated, and is null then.",
@@ -131,8 +137,8 @@ func questions() []*method {
 		},
 		{
 			name: "authorizerQueue", about: "Gives the queue of authorizers of a core.", results: []value{{"authorizers", kindBlobs}},
-			null:   "there is no such core, or " + unknownState,
-			params: []param{atBlock, {name: "core", kind: kindCore, about: "The core."}}, ours: true, call: stateful(readQueue),
+			null: "there is no such core, or " + unknownState, ours: true,
+			params: []param{atBlock, {name: "core", kind: kindCore, about: "The core."}}, call: stateful(readQueue),
 		},
 		{
 			name: "status", about: "Tells how the node is: heads, peers, pools, counters.", results: []value{{"status", kindStatus}},
@@ -184,7 +190,7 @@ func tabulate() (map[string]*method, []string) {
 		byName[m.name] = m
 		names = append(names, m.name)
 	}
-	for _, m := range questions() {
+	for _, m := range append(questions(), additions()...) {
 		add(m)
 	}
 	for _, m := range subscriptions(byName) {
