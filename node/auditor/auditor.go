@@ -130,7 +130,8 @@ const (
 	requestTime = 4 * time.Second
 	leastTime   = time.Second // of any request, however short slots are
 	retryTime   = time.Second
-	maxRetries  = 4
+	maxRetries  = 4    // after which the time between two tries gets no longer
+	maxTells    = 10   // tries to say something: a connection may last through more than a minute in which nothing passes
 	keepSlots   = 32   // for which a report is kept after its block became final
 	maxEarly    = 1024 // messages that wait for a block
 	maxEarlyOf  = 64   // of one peer
@@ -224,10 +225,10 @@ func (a *Auditor) tell(to protocol.Ed25519Key, kind jamnp.Kind, messages [][]byt
 		return
 	}
 	a.Network.Request(to, kind, messages, 0, a.patience(), func(_ [][]byte, err error) {
-		if err == nil || tries+1 >= maxRetries || a.stopped {
+		if err == nil || tries+1 >= maxTells || a.stopped {
 			return
 		}
-		a.Loop.After(a.Slots.Scale(retryTime)<<tries, func() { a.tell(to, kind, messages, tries+1) })
+		a.Loop.After(a.Slots.Scale(retryTime)<<min(tries, maxRetries), func() { a.tell(to, kind, messages, tries+1) })
 	})
 }
 
