@@ -127,8 +127,7 @@ func questions() []*method {
 
 // additions are questions of ours, which JIP-2 does not have.
 func additions() []*method {
-	return []*method{
-	}
+	return []*method{}
 }
 
 // extras are methods of ours, which are not in JIP-2.
