@@ -12,7 +12,7 @@ import (
 const completionHelp = `Completion prints a script for a shell, which then completes commands, flags, and what flags may say: engines, stages, scenarios,
 chain specifications, key folders.`
 
-const completionExample = `  source <(damson completion bash)                                       # for this shell alone                                  
+const completionExample = `  source <(damson completion bash)                                       # for this shell alone
   damson completion bash >/etc/bash_completion.d/damson                  # for all, with the package bash-completion
   damson completion zsh >"${fpath[1]}/_damson"
   damson completion fish >~/.config/fish/completions/damson.fish`
