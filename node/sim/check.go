@@ -329,6 +329,9 @@ func (c *checker) gotOn(healed protocol.Slot) {
 	c.world.say("all must have finalized a block after slot %d", healed)
 	for _, n := range c.world.nodes {
 		if n.liar == nil && !c.world.plan.away(n) && (n.life == nil || n.node.Chain.Finalized().Slot <= healed) {
+			if c.work != nil && c.work.unlucky(n) {
+				continue
+			}
 			n.broken("has not finalized anything after slot %d, at which faults ended", healed)
 			if n.life != nil {
 				s := n.node.Status()

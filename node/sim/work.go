@@ -30,6 +30,7 @@ type WorkReport struct {
 	Verdicts    int // on chain in the end
 	Offenders   int // on chain in the end
 	Tranches    int // announcements of a later tranche than the first
+	Unlucky     int // nodes whose finality waits for a draw, when faults are long over
 }
 
 // sin is what a validator does wrong with work.

@@ -229,9 +229,10 @@ func (c *workChecker) assured(n *simNode, m *jamnp.Assurance) {
 }
 
 // prevoted looks at whether a node knows all reports to be audited which became available in what it votes for. A vote for what
-// others may have made final in a round before is not the node's own choice.
+// others may have made final in a round before is not the node's own choice, and one that comes soon after its start may be from
+// the life before.
 func (c *workChecker) prevoted(n *simNode, b *seen, k voteKey) {
-	if b == nil || c.bound(n, b, k) {
+	if b == nil || c.world.now.Sub(n.desk.began) < slack || c.bound(n, b, k) {
 		return
 	}
 	final := c.blocks[n.node.Chain.Finalized().Hash]

@@ -19,7 +19,8 @@ type desk struct {
 	of    *simNode
 	fs    vfs.FS
 	shelf *shelf.Shelf
-	wrong bool // it guarantees wrong reports now
+	wrong bool      // it guarantees wrong reports now
+	began time.Time // this life of the node
 
 	// What the node knows, in this life of it but for its own words.
 	heard  map[heardKey][]announced
@@ -111,6 +112,7 @@ func (d *desk) options(o *node.Options) {
 // forget forgets what was heard in the life before.
 func (d *desk) forget() {
 	clear(d.since)
+	d.began = d.of.world.now
 	for key, list := range d.heard {
 		d.heard[key] = slices.DeleteFunc(list, func(a announced) bool { return a.validator != d.of.index })
 	}

@@ -100,6 +100,7 @@ func TestWork(t *testing.T) {
 			{&sum.Work.Verdicts, &r.Work.Verdicts},
 			{&sum.Work.Offenders, &r.Work.Offenders},
 			{&sum.Work.Tranches, &r.Work.Tranches},
+			{&sum.Work.Unlucky, &r.Work.Unlucky},
 		} {
 			*f.sum += *f.of
 		}
@@ -116,8 +117,9 @@ func TestWork(t *testing.T) {
 	}
 	w := &sum.Work
 	vectors.Figure(t, "work simulated", "%d seeds from %d, %d with violations: %d packages, %d reports, %d available, %d packages "+
-		"accumulated; %d wrong reports in %d seeds, %d good ones doubted, %d verdicts, %d offenders, %d audits in later tranches; "+
+		"accumulated; %d wrong reports in %d seeds, %d good ones doubted, %d verdicts, %d offenders, %d audits in later tranches, %d nodes "+
+		"that wait for a draw; "+
 		"%d blocks, %d crashes, %d messages, mean lag of finality %v; %.0f seeds/min", ran, first, bad.Load(), w.Packages, w.Reported,
-		w.Available, w.Accumulated, w.Wrong, wrong, w.Doubted, w.Verdicts, w.Offenders, w.Tranches, sum.Blocks, sum.Crashes,
+		w.Available, w.Accumulated, w.Wrong, wrong, w.Doubted, w.Verdicts, w.Offenders, w.Tranches, w.Unlucky, sum.Blocks, sum.Crashes,
 		sum.Messages, (sum.Lag / time.Duration(max(ran, 1))).Round(time.Millisecond), float64(ran)/time.Since(start).Minutes())
 }
