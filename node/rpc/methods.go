@@ -127,11 +127,6 @@ func questions() []*method {
 
 // additions are questions of ours, which JIP-2 does not have.
 func additions() []*method {
-	return []*method{}
-}
-
-// extras are methods of ours, which are not in JIP-2.
-func extras() []*method {
 	return []*method{
 		{
 			name: "packageStage", about: "Tells how far a work package has come: guaranteed, available or accumulated. The report, encoded as in " +
