@@ -16,7 +16,7 @@ import (
 // lie is what is known of a wrong report, and of how auditors take it. Nodes tell of it on their loops.
 type lie struct {
 	mu        sync.Mutex
-	liars     []protocol.Validator
+	pairs     [][]protocol.Validator // who were told to lie, one pair after the other
 	reports   map[protocol.Hash]bool // called invalid by somebody who looked
 	judges    map[int]bool           // who have called one invalid
 	condemned map[protocol.Hash]bool // blocks
@@ -25,7 +25,7 @@ type lie struct {
 
 // BadReports is what became of wrong reports.
 type BadReports struct {
-	Guarantors []protocol.Validator `json:"guarantors"`       // who were told to sign them
+	Guarantors []protocol.Validator `json:"guarantors"`       // who were told to sign them, one pair or more
 	Judges     int                  `json:"judges"`           // how many called them invalid
 	Condemned  int                  `json:"blocks_condemned"` // since one had become available in them
 	Verdicts   int                  `json:"verdicts"`         // in the final state of the node that has fewest
@@ -58,6 +58,14 @@ func (l *lie) seen() bool {
 	return len(l.reports) > 0
 }
 
+// liars are the latest who were told to lie.
+func (l *lie) liars() []protocol.Validator {
+	if len(l.pairs) == 0 {
+		return nil
+	}
+	return l.pairs[len(l.pairs)-1]
+}
+
 // on does something on the loop of a node, if it runs here.
 func (n *Net) on(validator int, do func(*node.Node)) {
 	if m, ok := n.members[validator].(local); ok {
@@ -78,23 +86,23 @@ func (n *Net) deceive(slot protocol.Slot) (note string) {
 		}
 		l.told = true
 		n.lying(false)
-		return fmt.Sprintf("an auditor calls a report of validators %v invalid; all others look now, and they tell the truth from here on", l.liars)
+		return fmt.Sprintf("an auditor calls a report of validators %v invalid; all others look now, and they tell the truth from here on", l.liars())
 	}
-	if len(l.liars) > 0 && slot%n.Params.RotationPeriod != 0 {
+	if len(l.pairs) > 0 && slot%n.Params.RotationPeriod != 0 {
 		return ""
 	}
 	n.lying(false)
 	n.on(0, func(x *node.Node) {
 		if duties, err := roster.At(x.Params, x.Chain.Best().State, slot); err == nil {
-			l.liars = duties.Now().Group(liedCore)[:2]
+			l.pairs = append(l.pairs, slices.Clone(duties.Now().Group(liedCore)[:2]))
 		}
 	})
 	n.lying(true)
-	return fmt.Sprintf("validators %v sign wrong results for core %d", l.liars, liedCore)
+	return fmt.Sprintf("validators %v sign wrong results for core %d", l.liars(), liedCore)
 }
 
 func (n *Net) lying(wrong bool) {
-	for _, v := range n.lie.liars {
+	for _, v := range n.lie.liars() {
 		n.on(int(v), func(x *node.Node) { x.Guarantor.Mistakes.WrongResult = wrong })
 	}
 }
@@ -104,7 +112,7 @@ func (n *Net) lying(wrong bool) {
 func (n *Net) verdict() (b *BadReports, right bool) {
 	l := &n.lie
 	l.mu.Lock()
-	b = &BadReports{Guarantors: l.liars, Judges: len(l.judges), Condemned: len(l.condemned)}
+	b = &BadReports{Guarantors: slices.Concat(l.pairs...), Judges: len(l.judges), Condemned: len(l.condemned)}
 	reports := make([]protocol.Hash, 0, len(l.reports))
 	for hash := range l.reports {
 		reports = append(reports, hash)
@@ -130,18 +138,31 @@ func (n *Net) verdict() (b *BadReports, right bool) {
 		})
 	}
 	slices.Sort(b.Guarantors)
+	b.Guarantors = slices.Compact(b.Guarantors)
 	slices.Sort(b.Offenders)
 	return b, right
 }
 
-// offenders notes who has offended in a state, and says whether these are the liars.
+// offenders notes who has offended in a state, and says whether these are pairs of liars, whole ones: a pair that nobody brought a
+// package to in its rotation has signed nothing.
 func (n *Net) offenders(b *BadReports, psi *state.Disputes) bool {
+	var here []protocol.Validator
 	for i, k := range n.Keys {
 		v := protocol.Validator(i)
-		if slices.Contains(psi.Offenders, k.Ed25519.Public()) && !slices.Contains(b.Offenders, v) {
+		if !slices.Contains(psi.Offenders, k.Ed25519.Public()) {
+			continue
+		}
+		here = append(here, v)
+		if !slices.Contains(b.Offenders, v) {
 			b.Offenders = append(b.Offenders, v)
 		}
 	}
-	return len(psi.Offenders) == len(b.Guarantors) && len(b.Offenders) == len(b.Guarantors) &&
-		!slices.ContainsFunc(b.Offenders, func(v protocol.Validator) bool { return !slices.Contains(b.Guarantors, v) })
+	var want []protocol.Validator
+	for _, pair := range n.lie.pairs {
+		if slices.Contains(here, pair[0]) && slices.Contains(here, pair[1]) {
+			want = append(want, pair...)
+		}
+	}
+	slices.Sort(want)
+	return len(here) > 0 && len(here) == len(psi.Offenders) && slices.Equal(here, slices.Compact(want))
 }

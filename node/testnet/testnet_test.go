@@ -2,6 +2,7 @@ package testnet
 
 import (
 	"bytes"
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"sync"
@@ -82,7 +83,7 @@ func TestScenarios(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !sum.Agree || sum.Healed != nil && !*sum.Healed || sum.BlocksAuthored < 15 {
-				t.Errorf("%+v", *sum)
+				t.Errorf("%s", asJSON(t, sum))
 			}
 			if s == Partition && lag < 6 {
 				t.Errorf("finality was only %d slots behind: the network was not cut", lag)
@@ -102,6 +103,15 @@ func TestScenarios(t *testing.T) {
 			}
 		})
 	}
+}
+
+func asJSON(t *testing.T, of any) []byte {
+	t.Helper()
+	b, err := json.Marshal(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // TestClocks has a validator whose clock is wrong: it notices, and nobody else says so.
