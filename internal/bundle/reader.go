@@ -1,10 +1,10 @@
 package bundle
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"damson/internal/block"
 	"damson/internal/codec"
@@ -26,6 +26,26 @@ func ReadPackage(r io.Reader, p *protocol.Params) (*block.WorkPackage, []byte, e
 	return w, s.octets, nil
 }
 
+// Read reads a bundle from a peer, no further than to the octet that proves it over a limit, or to the end of the first
+// extrinsic that is not what the package commits to. What else the data is, only Verify tells.
+func Read(r io.Reader, p *protocol.Params) (*Bundle, error) {
+	w, _, err := ReadPackage(r, p)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bundle{Package: w}
+	if b.Extrinsics, err = ReadExtrinsics(r, w); err != nil {
+		return nil, err
+	}
+	if b.Imports, err = ReadImports(r, w, p); err != nil {
+		return nil, err
+	}
+	if b.Proofs, err = ReadProofs(r, w, p); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
 // ReadExtrinsics reads the data that a package refers to, which is known to be within the limits, from a peer. Data with
 // the wrong hash is refused before what follows is read.
 func ReadExtrinsics(r io.Reader, w *block.WorkPackage) ([][][]byte, error) {
@@ -44,6 +64,49 @@ func ReadExtrinsics(r io.Reader, w *block.WorkPackage) ([][][]byte, error) {
 		}
 	}
 	return b.Extrinsics, nil
+}
+
+// ReadImports reads the segments that a package imports from a peer.
+func ReadImports(r io.Reader, w *block.WorkPackage, p *protocol.Params) ([][][]byte, error) {
+	b := New(w)
+	for _, list := range b.Imports {
+		for j := range list {
+			s := source{from: r}
+			s.take(p.SegmentOctets())
+			if s.err != nil {
+				return nil, s.err
+			}
+			list[j] = s.octets
+		}
+	}
+	return b.Imports, nil
+}
+
+// ReadProofs reads the proofs of the segments that a package imports from a peer. A proof that is longer than any can be is
+// refused before any of it is read.
+func ReadProofs(r io.Reader, w *block.WorkPackage, p *protocol.Params) ([][][]protocol.Hash, error) {
+	b := New(w)
+	depth := uint64(maxDepth(p))
+	for _, list := range b.Proofs {
+		for j := range list {
+			s := source{from: r}
+			path := make([]protocol.Hash, min(s.natural(depth, codec.ErrCount), depth))
+			for k := range path {
+				copy(path[k][:], s.take(len(path[k])))
+			}
+			if s.err != nil {
+				return nil, s.err
+			}
+			list[j] = path
+		}
+	}
+	return b.Proofs, nil
+}
+
+// ProofsOctets bounds what ReadProofs reads for so many imports.
+func ProofsOctets(imports int, p *protocol.Params) int {
+	depth := maxDepth(p)
+	return imports * (codec.NaturalSize(uint64(depth)) + len(protocol.Hash{})*depth)
 }
 
 // source reads the fields of a package one by one. Its first error sticks.
@@ -90,61 +153,83 @@ func (s *source) fail(err error) {
 	}
 }
 
-// natural reads a number, octet by octet since only the first one tells its length.
-func (s *source) natural() uint64 {
+// natural reads a number that may be at most room. It is refused at the first octet after which none that could follow would
+// let it be so.
+func (s *source) natural(room uint64, why error) uint64 {
 	first := s.take(1)
 	if s.err != nil {
 		return 0
 	}
-	b := bytes.Clone(first)
-	for mask := byte(1 << 7); mask != 0 && b[0]&mask != 0; mask >>= 1 {
-		b = append(b, s.take(1)...)
+	extra := bits.LeadingZeros8(^first[0])
+	var v, least uint64 // numbers in fewer octets than they could have are none: GP §C.1
+	if extra > 0 {
+		least = 1 << (7 * extra)
 	}
-	d := codec.NewDecoder(b)
-	v := d.Natural()
-	s.fail(d.Finish())
+	if extra < 8 {
+		v = uint64(first[0]) & (1<<(7-extra) - 1) << (8 * extra)
+	}
+	for i := range extra {
+		bound := v
+		if v < least {
+			bound += least
+		}
+		if bound > room {
+			s.fail(why)
+		}
+		if next := s.take(1); s.err == nil {
+			v |= uint64(next[0]) << (8 * i)
+		}
+	}
+	switch {
+	case v < least:
+		s.fail(codec.ErrNatural)
+	case v > room:
+		s.fail(why)
+	}
 	return v
 }
 
-// count reads how many there are, as far as an int goes.
-func (s *source) count() int { return int(min(s.natural(), 1<<31-1)) }
-
-func (s *source) uint(n int) (v uint64) {
-	for i, octet := range s.take(n) {
-		v |= uint64(octet) << (8 * i)
+// fixed reads a number in n octets that may be at most room, and refuses it as natural does.
+func (s *source) fixed(n int, room uint64, why error) (v uint64) {
+	for i := range n {
+		if next := s.take(1); s.err == nil {
+			v |= uint64(next[0]) << (8 * i)
+		}
+		if v > room {
+			s.fail(why)
+		}
 	}
 	return v
 }
 
 // blob reads a blob that counts for the size of a package.
 func (s *source) blob() {
-	n := s.natural()
+	n := s.natural(s.limits.size, ErrTooBig)
 	if s.err == nil {
 		s.fail(s.limits.octets(n))
 	}
-	if s.err == nil {
-		s.take(int(n))
-	}
+	s.take(int(n))
 }
 
-// within is what a limit says, or nothing where an error came before.
-func (s *source) within(err error) bool {
-	s.fail(err)
-	return s.err == nil
+// count reads how many there are of something of which there may be so many more.
+func (s *source) count(left *int, why error) int {
+	n := int(s.natural(uint64(*left), why))
+	if s.err != nil {
+		return 0
+	}
+	*left -= n
+	return n
 }
 
 func (s *source) pkg() {
+	l := s.limits
 	s.take(4 + 32)   // authorizer
 	s.take(4*32 + 4) // context
-	n := s.count()   // prerequisites
-	if !s.within(s.limits.dependencies(n)) {
-		return
-	}
-	s.take(32 * n)
+	s.take(32 * s.count(&l.deps, ErrDependencies))
 	s.blob() // token
 	s.blob() // configuration
-	items := s.count()
-	if s.err == nil && (items < 1 || items > s.params.MaxPackageItems) {
+	items := s.natural(uint64(s.params.MaxPackageItems), ErrItems)
+	if s.err == nil && items == 0 {
 		s.fail(ErrItems)
 	}
 	for range items {
@@ -156,33 +241,43 @@ func (s *source) pkg() {
 }
 
 func (s *source) item() {
+	l := s.limits
 	s.take(4 + 32)
-	refine := protocol.Gas(s.uint(8))
-	if !s.within(s.limits.gas(refine, 0)) || !s.within(s.limits.gas(0, protocol.Gas(s.uint(8)))) ||
-		!s.within(s.limits.exported(int(s.uint(2)))) {
-		return
+	refine := protocol.Gas(s.fixed(8, uint64(l.refineGas), ErrRefineGas))
+	accumulate := protocol.Gas(s.fixed(8, uint64(l.accumulateGas), ErrAccumulateGas))
+	exports := int(s.fixed(2, uint64(l.exports), ErrExports))
+	if s.err == nil {
+		s.fail(errors.Join(l.gas(refine, accumulate), l.exported(exports)))
 	}
 	s.blob() // payload
-	n := s.count()
-	if !s.within(s.limits.imported(n)) {
-		return
+	s.imports()
+	for range s.count(&l.extrinsics, ErrExtrinsics) {
+		s.take(32)
+		n := s.fixed(4, l.size, ErrTooBig)
+		if s.err != nil {
+			return
+		}
+		s.fail(l.octets(n))
+	}
+}
+
+func (s *source) imports() {
+	l := s.limits
+	room, why := uint64(l.imports), error(ErrImports)
+	if most := l.size / l.footprint; most < room {
+		room, why = most, ErrTooBig
+	}
+	n := int(s.natural(room, why))
+	if s.err == nil {
+		s.fail(l.imported(n))
 	}
 	for range n {
 		var r block.Import
 		copy(r.Root[:], s.take(32))
-		r.ByPackage = s.uint(2)&(1<<15) != 0
-		if !s.within(s.limits.importedFrom(&r)) {
+		r.ByPackage = s.fixed(2, 1<<16-1, nil)&(1<<15) != 0
+		if s.err != nil {
 			return
 		}
-	}
-	n = s.count()
-	if !s.within(s.limits.referred(n)) {
-		return
-	}
-	for range n {
-		s.take(32)
-		if !s.within(s.limits.octets(s.uint(4))) {
-			return
-		}
+		s.fail(l.importedFrom(&r))
 	}
 }
