@@ -22,8 +22,10 @@ type Refined struct {
 
 const refinedOctets = 32 + 64
 
-// SharingLimit bounds a Sharing: no more packages than a package has imports.
-func SharingLimit(p *protocol.Params) int { return 2 + 3 + 64*p.MaxPackageImports }
+// SharingLimit bounds a Sharing: no more packages than a report may depend on. GP eq:workdigestfunction.
+func SharingLimit(p *protocol.Params) int {
+	return 2 + codec.NaturalSize(uint64(p.MaxReportDeps)) + 64*p.MaxReportDeps
+}
 
 // BundleLimit bounds a bundle: what GP eq:checkextractsize counts, and the package's fields of fixed length.
 func BundleLimit(p *protocol.Params) int { return bundle.MaxOctets(p) }
@@ -46,7 +48,7 @@ func (m *Sharing) Decode(b []byte, p *protocol.Params) error {
 	return decode(b, func(d *codec.Decoder) {
 		m.Core = decodeCore(d, p)
 		d.Field("segments_root_mappings")
-		m.Mappings = codec.Resize(m.Mappings, d.Count(p.MaxPackageImports, 64))
+		m.Mappings = codec.Resize(m.Mappings, d.Count(p.MaxReportDeps, 64))
 		for i := range m.Mappings {
 			m.Mappings[i] = block.SegmentRootEntry{Package: d.Hash(), Root: d.Hash()}
 		}

@@ -235,39 +235,26 @@ func (a *admission) readExtrinsics() {
 
 // readImports reads what CE 146 has more than CE 133: imported segments, and their proofs.
 func (a *admission) readImports() {
-	g, w := a.g, a.data.Package
+	p, w := a.g.Params, a.data.Package
 	count := 0
 	for i := range w.Items {
 		count += len(w.Items[i].Imports)
 	}
-	a.x.Next(count*g.Params.SegmentOctets(), func(octets []byte, err error) {
-		var segments jamnp.Segments
-		if err == nil {
-			err = segments.Decode(octets, g.Params)
-		}
-		if err == nil && len(segments) != count {
-			err = bundle.ErrShape
-		}
+	a.x.Stream(count*p.SegmentOctets(), func(r io.Reader) (err error) {
+		a.data.Imports, err = bundle.ReadImports(r, w, p)
+		return err
+	}, func(err error) {
 		if err != nil {
 			a.done(err)
 			return
 		}
-		a.x.Next(jamnp.ImportProofsLimit(g.Params), func(octets []byte, err error) {
-			var proofs jamnp.ImportProofs
-			if err == nil {
-				err = proofs.Decode(octets, g.Params)
-			}
-			if err == nil && len(proofs) != count {
-				err = bundle.ErrShape
-			}
+		a.x.Stream(bundle.ProofsOctets(count, p), func(r io.Reader) (err error) {
+			a.data.Proofs, err = bundle.ReadProofs(r, w, p)
+			return err
+		}, func(err error) {
 			if err != nil {
 				a.done(err)
 				return
-			}
-			for i, list := range a.data.Imports {
-				n := copy(list, segments)
-				copy(a.data.Proofs[i], proofs)
-				segments, proofs = segments[n:], proofs[n:]
 			}
 			a.end()
 		})

@@ -124,16 +124,8 @@ func (h *help) yield() {
 // read reads the bundle.
 func (h *help) read() {
 	p := h.g.Params
-	h.x.Stream(jamnp.BundleLimit(p), func(r io.Reader) error {
-		w, octets, err := bundle.ReadPackage(r, p)
-		if err != nil {
-			return err
-		}
-		rest, err := io.ReadAll(io.LimitReader(r, restLimit(w, p)+1))
-		if err != nil {
-			return err
-		}
-		h.data, err = bundle.Decode(append(octets, rest...), p)
+	h.x.Stream(jamnp.BundleLimit(p), func(r io.Reader) (err error) {
+		h.data, err = bundle.Read(r, p)
 		return err
 	}, func(err error) {
 		if err != nil {
@@ -224,16 +216,4 @@ func (g *Guarantor) refuse(x jamnp.Exchange, err error) {
 		g.blame(x.Peer(), blameMalformed, err)
 	}
 	x.Reject(err)
-}
-
-// restLimit bounds what follows the package in its bundle.
-func restLimit(w *block.WorkPackage, p *protocol.Params) int64 {
-	var n int64
-	for i := range w.Items {
-		for j := range w.Items[i].Extrinsics {
-			n += int64(w.Items[i].Extrinsics[j].Length)
-		}
-		n += int64(len(w.Items[i].Imports)) * int64(p.SegmentFootprint()+1)
-	}
-	return n
 }
