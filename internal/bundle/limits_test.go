@@ -131,29 +131,48 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A bundle whose package is over a limit is refused before its data is looked at, and one at the limit is decoded.
-func TestDecodeLimits(t *testing.T) {
-	p := protocol.Tiny()
-	w := &block.WorkPackage{Items: []block.WorkItem{{
-		Payload: make([]byte, 4096), Imports: make([]block.Import, p.MaxPackageImports),
-	}}}
-	w.AuthToken = make([]byte, 128)
-	b := New(w)
-	for j := range b.Imports[0] {
-		b.Imports[0][j], b.Proofs[0][j] = make([]byte, p.SegmentOctets()), make([]protocol.Hash, maxDepth(p))
-	}
-	octets := b.AppendTo(nil)
-	if _, err := Decode(octets, p); err != nil || len(octets) <= p.MaxBundle || len(octets) > MaxOctets(p) {
-		t.Errorf("a full bundle of %d octets: %v", len(octets), err)
-	}
-	w.AuthToken = make([]byte, 129)
-	if _, err := Decode(w.AppendTo(nil), p); !errors.Is(err, ErrTooBig) {
-		t.Errorf("one octet above the limit: %v", err)
-	}
-	w.AuthToken = nil
-	b.Proofs[0][0] = make([]protocol.Hash, maxDepth(p)+1)
-	if _, err := Decode(b.AppendTo(nil), p); !errors.Is(err, codec.ErrCount) {
-		t.Errorf("a proof that is too long: %v", err)
+// A bundle whose package is over a limit is refused before its data is looked at, and one at the limit is taken, by both ways
+// in.
+func TestBundleLimits(t *testing.T) {
+	for _, p := range []*protocol.Params{protocol.Tiny(), protocol.Full()} {
+		both := func(octets []byte) (decoded *Bundle, err, readErr error) {
+			decoded, err = Decode(octets, p)
+			_, readErr = Read(bytes.NewReader(octets), p)
+			return decoded, err, readErr
+		}
+		w := &block.WorkPackage{Items: []block.WorkItem{{
+			Payload: make([]byte, 4096), Imports: make([]block.Import, p.MaxPackageImports),
+		}}}
+		b := New(w)
+		for j := range b.Imports[0] {
+			b.Imports[0][j], b.Proofs[0][j] = make([]byte, p.SegmentOctets()), make([]protocol.Hash, maxDepth(p))
+		}
+		for token, want := range map[int]error{127: nil, 128: nil, 129: ErrTooBig} { // 64 octets for it, 64 for the trace
+			w.AuthToken = make([]byte, token)
+			octets := b.AppendTo(nil)
+			got, err, readErr := both(octets)
+			if !errors.Is(err, want) || !errors.Is(readErr, want) {
+				t.Errorf("token of %d: %v, read: %v, want %v", token, err, readErr, want)
+			}
+			if want == nil && (len(octets) > MaxOctets(p) || !bytes.Equal(got.AppendTo(nil), octets)) {
+				t.Errorf("token of %d: %d octets, of %d", token, len(octets), MaxOctets(p))
+			}
+		}
+		w.AuthToken = nil
+		for depth, want := range map[int]error{maxDepth(p) - 1: nil, maxDepth(p): nil, maxDepth(p) + 1: codec.ErrCount} {
+			b.Proofs[0][0] = make([]protocol.Hash, depth)
+			octets := b.AppendTo(nil)
+			if _, err, readErr := both(octets); !errors.Is(err, want) || !errors.Is(readErr, want) {
+				t.Errorf("proof of %d: %v, read: %v, want %v", depth, err, readErr, want)
+			}
+			if want != nil { // nothing of the proof is read
+				at := len(w.AppendTo(nil)) + p.MaxPackageImports*p.SegmentOctets() + 1
+				c := &counter{from: bytes.NewReader(octets)}
+				if _, err := Read(c, p); !errors.Is(err, want) || c.n != at {
+					t.Errorf("proof of %d: %d octets read, not %d: %v", depth, c.n, at, err)
+				}
+			}
+		}
 	}
 }
 
@@ -185,9 +204,82 @@ func TestReadNoFurther(t *testing.T) {
 		if _, _, err := ReadPackage(bytes.NewReader(octets[:c.n-1]), p); !errors.Is(err, codec.ErrShort) {
 			t.Errorf("%s: refused after %d octets, but known before: %v", name, c.n, err)
 		}
+		// Before that octet, what follows may still be within the limit.
+		within := false
+		for octet := range 256 {
+			other := append(bytes.Clone(octets[:c.n-1]), bytes.Repeat([]byte{byte(octet)}, 64)...)
+			r := &counter{from: bytes.NewReader(other)}
+			_, _, err := ReadPackage(r, p)
+			within = within || r.n > c.n && !errors.Is(err, codec.ErrNatural)
+		}
+		if !within {
+			t.Errorf("%s: refused after %d octets, but proven before", name, c.n)
+		}
 		if name == "size by payload" && c.n > 400 {
 			t.Errorf("%s: %d octets read", name, c.n)
 		}
+	}
+}
+
+// Numbers of either form are refused at the first octet after which none that is allowed can follow, and not before.
+func TestNumberLimits(t *testing.T) {
+	const all = 1 << 16
+	for name, way := range map[string]struct {
+		encode func(v uint64) []byte
+		read   func(s *source, room uint64) uint64
+	}{
+		"natural": {
+			func(v uint64) []byte { return codec.AppendNatural(nil, v) },
+			func(s *source, room uint64) uint64 { return s.natural(room, ErrTooBig) },
+		},
+		"fixed": {
+			func(v uint64) []byte { return codec.AppendU32(nil, uint32(v)) },
+			func(s *source, room uint64) uint64 { return s.fixed(4, room, ErrTooBig) },
+		},
+	} {
+		for _, room := range []uint64{0, 1, 8, 16, 127, 128, 255, 256, 300, 3072, 16383, 16384, 20000, all - 1} {
+			possible := map[string]bool{} // beginnings of what is allowed
+			for v := range room + 1 {
+				for octets, n := way.encode(v), 1; n <= len(octets); n++ {
+					possible[string(octets[:n])] = true
+				}
+			}
+			for v := uint64(0); v < 1<<30; v += 1 + v/64 {
+				octets := way.encode(v)
+				proof := 1
+				for proof < len(octets) && possible[string(octets[:proof])] {
+					proof++
+				}
+				var want error
+				if v > room {
+					want = ErrTooBig
+				}
+				c := &counter{from: bytes.NewReader(octets)}
+				s := &source{from: c}
+				got := way.read(s, room)
+				if !errors.Is(s.err, want) || c.n != proof || want == nil && got != v {
+					t.Fatalf("%s: %d of %d: %d and %v after %d octets of %x, want %d", name, v, room, got, s.err, c.n, octets, proof)
+				}
+			}
+		}
+	}
+	for _, octets := range [][]byte{{0x80, 127}, {0xff, 255, 255, 255, 255, 255, 255, 255, 0}} {
+		s := &source{from: bytes.NewReader(octets)}
+		if s.natural(1<<64-1, ErrTooBig); !errors.Is(s.err, codec.ErrNatural) {
+			t.Errorf("%x: %v", octets, s.err)
+		}
+	}
+	s := &source{from: bytes.NewReader(bytes.Repeat([]byte{255}, 9))}
+	if v := s.natural(1<<64-1, ErrTooBig); v != 1<<64-1 || s.err != nil {
+		t.Errorf("the greatest: %d, %v", v, s.err)
+	}
+}
+
+// Whoever promises as much as there may be and sends nothing of it costs little.
+func TestPromiseLimit(t *testing.T) {
+	s := source{from: bytes.NewReader(nil)}
+	if s.take(protocol.Full().MaxBundle); !errors.Is(s.err, codec.ErrShort) || cap(s.octets) > 2*chunkOctets {
+		t.Errorf("%d octets kept: %v", cap(s.octets), s.err)
 	}
 }
 
