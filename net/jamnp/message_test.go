@@ -163,6 +163,7 @@ func TestRules(t *testing.T) {
 		{"leaves", new(Handshake), append(make([]byte, 36), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), codec.ErrCount},
 		{"attempt", new(Ticket), append([]byte{0, 0, 0, 0, 3}, make([]byte, 784)...), ErrAttempt},
 		{"core", new(Sharing), []byte{2, 0, 0}, ErrCore},
+		{"too many look-ups", new(Sharing), append([]byte{0, 0, 9}, make([]byte, 9*64)...), codec.ErrCount},
 		{"shard index", new(ShardRequest), append(hash[:], 6, 0), ErrShardIndex},
 		{"shard step outside CE 140", new(Justification), append([]byte{2}, make([]byte, 2052)...), codec.ErrSelector},
 		{"too many steps", new(Justification), make([]byte, 33*(MaxSteps+1)), codec.ErrCount},

@@ -29,6 +29,9 @@ func TestAffordable(t *testing.T) {
 		want    int
 	}{
 		{100, nil, 0},
+		{100, []*block.Report{report(50), report(49)}, 2},
+		{100, []*block.Report{report(50), report(50)}, 2},
+		{100, []*block.Report{report(50), report(51)}, 1},
 		{100, []*block.Report{report(50), report(50), report(1)}, 2},
 		{100, []*block.Report{report(50, 51), report(1)}, 0},
 		{0, []*block.Report{report(0), report(), report(1)}, 2},

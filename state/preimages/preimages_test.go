@@ -2,6 +2,7 @@ package preimages
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"damson/crypto/blake2b"
@@ -53,6 +54,26 @@ func TestVectors(t *testing.T) {
 }
 
 // TestDroppedRequest has accumulation forget a request, and another service's account, between the two steps.
+// A preimage is as long as was asked for, neither an octet less nor one more.
+func TestLengthLimit(t *testing.T) {
+	const length = 100
+	for n := length - 1; n <= length+1; n++ {
+		blob := make([]byte, n)
+		pre := make(vector.Entries)
+		var fields state.Account
+		pre[state.AccountKey(1)] = fields.AppendTo(nil)
+		base := service.New(pre)
+		base.SetRequest(1, blake2b.Sum256(blob), length, nil)
+		var want error
+		if n != length {
+			want = ErrUnneeded
+		}
+		if _, err := Check(service.New(pre.After(base)), []block.Preimage{{Service: 1, Blob: blob}}); !errors.Is(err, want) {
+			t.Errorf("%d of %d octets: %v, want %v", n, length, err, want)
+		}
+	}
+}
+
 func TestDroppedRequest(t *testing.T) {
 	blob := []byte("a preimage")
 	hash := protocol.Hash(blake2b.Sum256(blob))
