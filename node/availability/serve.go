@@ -24,7 +24,8 @@ func (k *Keeper) Serve(x jamnp.Exchange) bool {
 	switch kind := x.Kind(); {
 	case kind == jamnp.AssuranceDistribution:
 		k.takeAssurance(x)
-	case kind >= jamnp.ShardDistribution && kind <= jamnp.ProvenSegmentShards && k.Mistakes.Withhold:
+	case k.Mistakes.Withhold && (kind >= jamnp.ShardDistribution && kind <= jamnp.ProvenSegmentShards ||
+		kind == jamnp.BundleRequest || kind == jamnp.SegmentRequest):
 		x.Reject(errWithheld)
 	case kind == jamnp.ShardDistribution:
 		read(k, x, &jamnp.ShardRequest{}, jamnp.ShardRequestLimit(p), func(m *jamnp.ShardRequest) { k.giveShards(x, m) })
