@@ -42,30 +42,34 @@ const maxTries = 300
 func TestMistakes(t *testing.T) {
 	for _, tc := range mistakes {
 		t.Run(tc.name, func(t *testing.T) {
-			options := func(seed uint64) Options {
+			r, try := notice(t, tc.want, tc.from, maxTries, func(seed uint64) Options {
 				o := Options{Base: base(t, false), Seed: seed}
 				tc.set(&o)
 				return o
-			}
-			noticed := func(r *Report) bool {
-				return r != nil && slices.ContainsFunc(r.Violations, func(v string) bool { return strings.Contains(v, tc.want) })
-			}
-			from := tc.from
-			if vectors.Thorough() {
-				from = 1
-			}
-			reports := runAll(maxTries, func(i int) Options { return options(from + uint64(i)) }, noticed)
-			i := slices.IndexFunc(reports, noticed)
-			if i < 0 {
-				t.Fatalf("not noticed in %d seeds", len(reports))
-			}
-			r := reports[i]
-			v := r.Violations[slices.IndexFunc(r.Violations, func(v string) bool { return strings.Contains(v, tc.want) })]
-			t.Logf("seed %d: %s", r.Seed, v)
-			if again := New(options(r.Seed)).Run(); again.Log != r.Log || !slices.Equal(again.Violations, r.Violations) {
-				t.Errorf("seed %d is not replayed", r.Seed)
-			}
-			vectors.Figure(t, "mistake", "%s: noticed at seed %d, try %d", tc.name, r.Seed, i+1)
+			})
+			vectors.Figure(t, "mistake", "%s: noticed at seed %d, try %d", tc.name, r.Seed, try)
 		})
 	}
+}
+
+// notice runs seeds until one has a violation that says want, and that seed again. It begins at a seed known to show it, but for a
+// thorough run, which begins at the first.
+func notice(t *testing.T, want string, from uint64, most int, options func(seed uint64) Options) (r *Report, try int) {
+	t.Helper()
+	told := func(v string) bool { return strings.Contains(v, want) }
+	noticed := func(r *Report) bool { return r != nil && slices.ContainsFunc(r.Violations, told) }
+	if vectors.Thorough() {
+		from = 1
+	}
+	reports := runAll(most, func(i int) Options { return options(from + uint64(i)) }, noticed)
+	i := slices.IndexFunc(reports, noticed)
+	if i < 0 {
+		t.Fatalf("not noticed in %d seeds", len(reports))
+	}
+	r = reports[i]
+	t.Logf("seed %d: %s", r.Seed, r.Violations[slices.IndexFunc(r.Violations, told)])
+	if again := New(options(r.Seed)).Run(); again.Log != r.Log || !slices.Equal(again.Violations, r.Violations) {
+		t.Errorf("seed %d is not replayed", r.Seed)
+	}
+	return r, i + 1
 }

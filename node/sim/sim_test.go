@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -71,9 +72,34 @@ func runAll(n int, options func(i int) Options, enough func(*Report) bool) []*Re
 
 // TestSim: whatever goes wrong, honest nodes never contradict each other or themselves, and get on when it is over.
 func TestSim(t *testing.T) {
-	first, n := vectors.Seed(t), 20
+	first, n := which(t, 20, 1000)
+	start := time.Now()
+	reports, bad := runMany(n, func(i int) Options { return usual(t, first+uint64(i)) })
+	var sum Report
+	ran := len(reports)
+	for _, r := range reports {
+		sum.Blocks += r.Blocks
+		sum.Ticketed += r.Ticketed
+		sum.Crashes += r.Crashes
+		sum.Messages += r.Messages
+		sum.Lag += r.Lag
+		fail(t, r, "")
+		if *seeds != 0 && *seeds <= 20 {
+			t.Logf("seed %d: %s: %d blocks, %d with tickets, best %d, final %d, %d crashes, log %.16s",
+				r.Seed, r.Plan, r.Blocks, r.Ticketed, r.Best, r.Finalized, r.Crashes, r.Log)
+		}
+	}
+	vectors.Figure(t, "simulations", "%d seeds from %d, %d with violations: %d blocks, %d with tickets, %d crashes, %d messages, "+
+		"mean lag of finality %v; %.0f seeds/min", ran, first, bad, sum.Blocks, sum.Ticketed, sum.Crashes, sum.Messages,
+		(sum.Lag / time.Duration(max(ran, 1))).Round(time.Millisecond), float64(ran)/time.Since(start).Minutes())
+}
+
+// which says what seeds a test runs: so many in short or thoroughly, unless the flags say others.
+func which(t *testing.T, short, thorough int) (first uint64, n int) {
+	t.Helper()
+	first, n = vectors.Seed(t), short
 	if vectors.Thorough() {
-		n = 1000
+		n = thorough
 	}
 	if *firstSeed != 0 {
 		first = *firstSeed
@@ -81,42 +107,24 @@ func TestSim(t *testing.T) {
 	if *seeds != 0 {
 		n = *seeds
 	}
-	start := time.Now()
-	var bad atomic.Int64
-	reports := runAll(n, func(i int) Options { return usual(t, first+uint64(i)) }, func(r *Report) bool {
-		return len(r.Violations) > 0 && bad.Add(1) >= 5
-	})
-	var sum Report
-	ran := 0
-	for _, r := range reports {
-		if r == nil {
-			continue
-		}
-		ran++
-		sum.Blocks += r.Blocks
-		sum.Ticketed += r.Ticketed
-		sum.Crashes += r.Crashes
-		sum.Messages += r.Messages
-		sum.Lag += r.Lag
-		fail(t, r)
-		if *seeds != 0 && *seeds <= 20 {
-			t.Logf("seed %d: %s: %d blocks, %d with tickets, best %d, final %d, %d crashes, log %.16s",
-				r.Seed, r.Plan, r.Blocks, r.Ticketed, r.Best, r.Finalized, r.Crashes, r.Log)
-		}
-	}
-	vectors.Figure(t, "simulations", "%d seeds from %d, %d with violations: %d blocks, %d with tickets, %d crashes, %d messages, "+
-		"mean lag of finality %v; %.0f seeds/min", ran, first, bad.Load(), sum.Blocks, sum.Ticketed, sum.Crashes, sum.Messages,
-		(sum.Lag / time.Duration(max(ran, 1))).Round(time.Millisecond), float64(ran)/time.Since(start).Minutes())
+	return first, n
 }
 
-// fail fails if a run was bad, and says how to see it again.
-func fail(t *testing.T, r *Report) {
+// runMany runs seeds until some are bad, and gives what ran, and how many are.
+func runMany(n int, options func(i int) Options) (reports []*Report, bad int64) {
+	var count atomic.Int64
+	reports = runAll(n, options, func(r *Report) bool { return len(r.Violations) > 0 && count.Add(1) >= 5 })
+	return slices.DeleteFunc(reports, func(r *Report) bool { return r == nil }), count.Load()
+}
+
+// fail fails if a run was bad, and says how to see it again: what more make wants for that.
+func fail(t *testing.T, r *Report, more string) {
 	t.Helper()
 	for _, v := range r.Violations {
 		t.Errorf("seed %d: %s", r.Seed, v)
 	}
 	if len(r.Violations) > 0 {
-		t.Errorf("seed %d: %s: replay it with: make sim SEED=%d N=1", r.Seed, r.Plan, r.Seed)
+		t.Errorf("seed %d: %s: replay it with: make sim %sSEED=%d N=1", r.Seed, r.Plan, more, r.Seed)
 	}
 }
 

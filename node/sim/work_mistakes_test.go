@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
 	"damson/internal/vectors"
@@ -37,28 +35,12 @@ const maxWorkTries = 60
 func TestWorkMistakes(t *testing.T) {
 	for _, tc := range workMistakes {
 		t.Run(tc.name, func(t *testing.T) {
-			options := func(seed uint64) Options {
+			r, try := notice(t, tc.want, tc.from, maxWorkTries, func(seed uint64) Options {
 				o := working(t, seed)
 				o.Mistakes = tc.set
 				return o
-			}
-			told := func(v string) bool { return strings.Contains(v, tc.want) }
-			noticed := func(r *Report) bool { return r != nil && slices.ContainsFunc(r.Violations, told) }
-			from := tc.from
-			if vectors.Thorough() {
-				from = 1
-			}
-			reports := runAll(maxWorkTries, func(i int) Options { return options(from + uint64(i)) }, noticed)
-			i := slices.IndexFunc(reports, noticed)
-			if i < 0 {
-				t.Fatalf("not noticed in %d seeds", len(reports))
-			}
-			r := reports[i]
-			t.Logf("seed %d: %s", r.Seed, r.Violations[slices.IndexFunc(r.Violations, told)])
-			if again := New(options(r.Seed)).Run(); again.Log != r.Log || !slices.Equal(again.Violations, r.Violations) {
-				t.Errorf("seed %d is not replayed", r.Seed)
-			}
-			vectors.Figure(t, "mistake with work", "%s: noticed at seed %d, try %d of at most %d", tc.name, r.Seed, i+1, maxWorkTries)
+			})
+			vectors.Figure(t, "mistake with work", "%s: noticed at seed %d, try %d of at most %d", tc.name, r.Seed, try, maxWorkTries)
 		})
 	}
 }

@@ -3,7 +3,6 @@ package sim
 import (
 	"os"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,28 +60,12 @@ func TestWorkReplay(t *testing.T) {
 // TestWork: whatever less than a third of the validators do wrong with packages, what is wrong is judged and its guarantors are
 // punished, nothing that is wrong becomes final, and nobody honest suffers.
 func TestWork(t *testing.T) {
-	first, n := vectors.Seed(t), 10
-	if vectors.Thorough() {
-		n = 500
-	}
-	if *firstSeed != 0 {
-		first = *firstSeed
-	}
-	if *seeds != 0 {
-		n = *seeds
-	}
+	first, n := which(t, 10, 500)
 	start := time.Now()
-	var bad atomic.Int64
-	reports := runAll(n, func(i int) Options { return working(t, first+uint64(i)) }, func(r *Report) bool {
-		return len(r.Violations) > 0 && bad.Add(1) >= 5
-	})
+	reports, bad := runMany(n, func(i int) Options { return working(t, first+uint64(i)) })
 	var sum Report
-	ran, wrong := 0, 0
+	ran, wrong := len(reports), 0
 	for _, r := range reports {
-		if r == nil {
-			continue
-		}
-		ran++
 		sum.Blocks += r.Blocks
 		sum.Crashes += r.Crashes
 		sum.Messages += r.Messages
@@ -104,12 +87,7 @@ func TestWork(t *testing.T) {
 		} {
 			*f.sum += *f.of
 		}
-		for _, v := range r.Violations {
-			t.Errorf("seed %d: %s", r.Seed, v)
-		}
-		if len(r.Violations) > 0 {
-			t.Errorf("seed %d: %s: replay it with: make sim SIM=TestWork SEED=%d N=1", r.Seed, r.Plan, r.Seed)
-		}
+		fail(t, r, "SIM=TestWork ")
 		if *seeds != 0 && *seeds <= 20 {
 			t.Logf("seed %d: %s: best %d, final %d, %d crashes, lag %v, %+v, log %.16s",
 				r.Seed, r.Plan, r.Best, r.Finalized, r.Crashes, r.Lag.Round(time.Millisecond), r.Work, r.Log)
@@ -119,7 +97,7 @@ func TestWork(t *testing.T) {
 	vectors.Figure(t, "work simulated", "%d seeds from %d, %d with violations: %d packages, %d reports, %d available, %d packages "+
 		"accumulated; %d wrong reports in %d seeds, %d good ones doubted, %d verdicts, %d offenders, %d audits in later tranches, %d nodes "+
 		"that wait for a draw; "+
-		"%d blocks, %d crashes, %d messages, mean lag of finality %v; %.0f seeds/min", ran, first, bad.Load(), w.Packages, w.Reported,
+		"%d blocks, %d crashes, %d messages, mean lag of finality %v; %.0f seeds/min", ran, first, bad, w.Packages, w.Reported,
 		w.Available, w.Accumulated, w.Wrong, wrong, w.Doubted, w.Verdicts, w.Offenders, w.Tranches, w.Unlucky, sum.Blocks, sum.Crashes,
 		sum.Messages, (sum.Lag / time.Duration(max(ran, 1))).Round(time.Millisecond), float64(ran)/time.Since(start).Minutes())
 }
