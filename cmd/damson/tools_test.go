@@ -146,13 +146,17 @@ func (x *tools) work(t *testing.T, name string, way []string) {
 	file := x.file(t, name+"-package.json", fmt.Appendf(nil,
 		`{"core": 1, "items": [{"service": 0, "payload": "0x%x"}, {"service": 4, "extrinsics": ["@%s", "0x00"]}]}`, c.Payload(), data))
 	out = x.run(t, with(way, "work", "submit", file, "--json")...)
-	var last shownStage
+	var last shownStage // that it waits for: what comes in the same block is told as well
 	for line := range strings.Lines(out) {
-		if err := json.Unmarshal([]byte(line), &last); err != nil {
+		var s shownStage
+		if err := json.Unmarshal([]byte(line), &s); err != nil {
 			t.Fatal(err)
 		}
+		if s.Stage == "accumulated" {
+			last = s
+		}
 	}
-	if last.Stage != "accumulated" || last.Core != 1 || last.Slot == 0 {
+	if last.Stage == "" || last.Core != 1 || last.Slot == 0 {
 		t.Errorf("%+v", last)
 	}
 	if got := x.run(t, with(way, "service", "storage", "get", "0", "key", "--raw")...); got != "value" {

@@ -42,8 +42,11 @@ type Summary struct {
 func (n *Net) summarize(count int, lags []int) *Summary {
 	end := n.First + protocol.Slot(count)
 	s := &Summary{
-		Slots: count, Agree: count > 0, FirstSlot: uint32(n.First), SlotSeconds: n.Slot.Seconds(),
+		Slots: count, Agree: true, FirstSlot: uint32(n.First), SlotSeconds: n.Slot.Seconds(),
 		Protocol: n.Slots.Era.Equal(protocolEra), Scenario: string(n.Scenario), Blocks: make([]int, len(n.members)),
+	}
+	if count == 0 { // stopped at once: there is nothing that they could disagree about
+		return s
 	}
 	var first *seen
 	finalized := end
