@@ -17,9 +17,10 @@ var waits = []struct {
 }
 
 // documentation runs the commands of the documents as a newcomer would.
-func documentation(*hall) (string, error) {
-	marks, err := runDocuments(nil, false)
-	var figures []string
+func documentation(h *hall) (string, error) {
+	figures, err := h.tests(testOptions{run: "^TestRelease$", packages: []string{"./internal/tidy"}, timeout: 20 * time.Minute})
+	marks, failed := runDocuments(nil, false)
+	err = errors.Join(err, failed)
 	for _, w := range waits {
 		took, reached := marks[w.mark]
 		if !reached {
