@@ -3,6 +3,7 @@ package availability
 import (
 	"fmt"
 
+	"damson/internal/block"
 	"damson/internal/bundle"
 	"damson/internal/protocol"
 	"damson/net/jamnp"
@@ -112,7 +113,7 @@ func (f *fetch) keep(fresh bool) {
 // ask asks the next guarantor: CE 137.
 func (f *fetch) ask() {
 	k := f.k
-	if k.stopped || len(f.report.Guarantors) == 0 || !f.wanted() {
+	if k.stopped || len(f.report.Guarantors) == 0 || f.wanted() == nil {
 		delete(k.fetches, f.at)
 		return
 	}
@@ -157,25 +158,26 @@ func (f *fetch) later() {
 	f.timer = k.Loop.After(max(k.Slots.Scale(retryTime), retryTime/10), f.ask)
 }
 
-// wanted says whether the best block still waits for the report.
-func (f *fetch) wanted() bool {
+// wanted gives the report if the best block still waits for it.
+func (f *fetch) wanted() *block.Report {
 	waiting, _, ok := f.k.waiting(f.k.Chain.Best())
 	if !ok {
-		return false
+		return nil
 	}
-	a := waiting[f.report.Core]
-	return a != nil && a.Report.Package.ErasureRoot == f.at.root
+	if a := waiting[f.report.Core]; a != nil && a.Report.Package.ErasureRoot == f.at.root {
+		return &a.Report
+	}
+	return nil
 }
 
 // rebuild makes our shards of the whole data, which others may hold enough of when the guarantors are silent. CE 138, 139.
 func (f *fetch) rebuild() {
 	k := f.k
-	waiting, _, ok := k.waiting(k.Chain.Best())
-	if !ok || k.stopped || !f.wanted() {
+	report := f.wanted()
+	if report == nil || k.stopped {
 		delete(k.fetches, f.at)
 		return
 	}
-	report := &waiting[f.report.Core].Report
 	k.Bundle(report, func(b *bundle.Bundle, err error) {
 		if err != nil {
 			f.fruitless(err)
