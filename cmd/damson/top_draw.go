@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"damson/internal/protocol"
+	"damson/node/dashboard"
 	"damson/node/rpc"
 )
 
@@ -96,35 +97,36 @@ const (
 )
 
 func cores(b *bytes.Buffer, s *sight) {
-	if len(s.Cores) == 0 {
-		return
-	}
-	fmt.Fprintln(b, "\nCores, in the best block")
-	w := columns(b)
-	fmt.Fprintln(w, "core\tassurances\tgas\tdata\tbundle\timports\texports\t")
-	for i, c := range s.Cores[:min(len(s.Cores), shownCores)] {
-		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", i, c.Popularity, c.GasUsed, c.DataLoad, c.BundleSize, c.Imports, c.Exports)
-	}
-	_ = w.Flush()
-	more(b, len(s.Cores)-shownCores)
+	table(b, "Cores, in the best block", "core\tassurances\tgas\tdata\tbundle\timports\texports\t", shownCores, s.Cores,
+		func(c *dashboard.CoreActivity) []any {
+			return []any{c.Popularity, c.GasUsed, c.DataLoad, c.BundleSize, c.Imports, c.Exports}
+		})
 }
 
 func validatorTable(b *bytes.Buffer, s *sight) {
-	if len(s.Validators) == 0 {
-		return
-	}
-	fmt.Fprintln(b, "\nValidators, in this epoch")
-	w := columns(b)
-	fmt.Fprintln(w, "validator\tblocks\ttickets\tguarantees\tassurances\tpreimages\t")
-	for i, v := range s.Validators[:min(len(s.Validators), shownValidators)] {
-		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%d\t\n", i, v.Blocks, v.Tickets, v.Guarantees, v.Assurances, v.Preimages)
-	}
-	_ = w.Flush()
-	more(b, len(s.Validators)-shownValidators)
+	table(b, "Validators, in this epoch", "validator\tblocks\ttickets\tguarantees\tassurances\tpreimages\t", shownValidators, s.Validators,
+		func(v *dashboard.ValidatorActivity) []any {
+			return []any{v.Blocks, v.Tickets, v.Guarantees, v.Assurances, v.Preimages}
+		})
 }
 
-func more(b *bytes.Buffer, count int) {
-	if count > 0 {
-		fmt.Fprintf(b, "and %d more\n", count)
+// table shows the first of a list under a title and names of columns: its number, and what cells gives.
+func table[T any](b *bytes.Buffer, title, names string, most int, list []T, cells func(*T) []any) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", title)
+	w := columns(b)
+	fmt.Fprintln(w, names)
+	for i := range list[:min(len(list), most)] {
+		fmt.Fprintf(w, "%d\t", i)
+		for _, cell := range cells(&list[i]) {
+			fmt.Fprintf(w, "%d\t", cell)
+		}
+		fmt.Fprintln(w)
+	}
+	_ = w.Flush()
+	if more := len(list) - most; more > 0 {
+		fmt.Fprintf(b, "and %d more\n", more)
 	}
 }

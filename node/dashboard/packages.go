@@ -50,9 +50,10 @@ func (r *Record) moved(n *node.Node, best *chain.Block) {
 	r.mu.Lock()
 	from := r.best
 	r.mu.Unlock()
+	old := n.Chain.Block(from)
 	var path []*chain.Block
 	for b := best; b != nil && b.Hash != from && len(path) < maxSteps; b = n.Chain.Parent(b) {
-		if old := n.Chain.Block(from); old != nil && n.Chain.IsAncestor(b, old) {
+		if old != nil && n.Chain.IsAncestor(b, old) {
 			break // where the forks part
 		}
 		path = append(path, b)

@@ -144,17 +144,23 @@ func (w *world) served(to *validator, from jamnp.PeerID, kind jamnp.Kind, messag
 	return x.why
 }
 
+// newPair makes a world, and gives two validators who are on a core.
+func newPair(t *testing.T) (w *world, to, other *validator, core protocol.Core) {
+	t.Helper()
+	w = newWorld(t, nil)
+	to = w.nodes[0]
+	core, group := w.coreOf(to)
+	if other = w.nodes[group[0]]; other == to {
+		other = w.nodes[group[1]]
+	}
+	return w, to, other, core
+}
+
 // A package at a limit, or one below, is taken from a builder; one above is refused at the octet that proves it on each of the
 // three streams by which packages come, and nothing behind is waited for.
 func TestPackageLimits(t *testing.T) {
-	w := newWorld(t, nil)
+	w, to, other, core := newPair(t)
 	p := w.params
-	to := w.nodes[0]
-	core, group := w.coreOf(to)
-	other := w.nodes[group[0]]
-	if other == to {
-		other = w.nodes[group[1]]
-	}
 	sharing := jamnp.Encode(&jamnp.Sharing{Core: core})
 	pack := func(tc limitCase, n int) (octets, submission []byte) {
 		b := w.pack(set("key", "value"))
@@ -199,14 +205,8 @@ func TestPackageLimits(t *testing.T) {
 // What comes with a package is no longer than the package says, by the length that goes before it; a proof that is too long
 // is refused when its length is read.
 func TestDataLimits(t *testing.T) {
-	w := newWorld(t, nil)
+	w, to, other, core := newPair(t)
 	p := w.params
-	to := w.nodes[0]
-	core, group := w.coreOf(to)
-	other := w.nodes[group[0]]
-	if other == to {
-		other = w.nodes[group[1]]
-	}
 	b := w.pack(block.WorkItem{
 		Service: theImporter, Imports: []block.Import{{}}, Extrinsics: []block.ExtrinsicRef{{Hash: blake2b.Sum256([]byte("data")), Length: 4}},
 	})
