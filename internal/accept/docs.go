@@ -35,8 +35,8 @@ func runDocuments(paths []string, learn bool) (marks map[string]time.Duration, e
 		return nil, err
 	}
 	clone := filepath.Join(tmp, "src", "damson")
-	if out, err := command(nil, ".", "git", "clone", "-q", "--depth", "1", "file://"+here(), clone); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, out)
+	if err := freshClone(clone); err != nil {
+		return nil, err
 	}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
@@ -65,14 +65,6 @@ func runDocuments(paths []string, learn bool) (marks map[string]time.Duration, e
 		}
 	}
 	return marks, nil
-}
-
-func here() string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "."
-	}
-	return dir
 }
 
 // newcomer is the environment of somebody who has Go and nothing else: an empty home, and so an empty build cache. Modules come from

@@ -139,11 +139,19 @@ func fuzzTargets(h *hall) (string, error) {
 	return fmt.Sprintf("%d targets, those of the point %s each, others %s", len(all), h.fuzzTime, h.fuzzTime/5), errors.Join(errs...)
 }
 
+// freshClone clones the repository as it was committed last.
+func freshClone(to string) error {
+	if out, err := command(nil, ".", "git", "clone", "-q", ".", to); err != nil {
+		return fmt.Errorf("clone: %w: %s", err, out)
+	}
+	return nil
+}
+
 // freshImport imports the project's own chain in a clean clone that stands alone.
 func freshImport(h *hall) (string, error) {
 	clone := filepath.Join(h.tmp, "fresh", "damson")
-	if out, err := command(nil, ".", "git", "clone", "-q", ".", clone); err != nil {
-		return "", fmt.Errorf("clone: %w: %s", err, out)
+	if err := freshClone(clone); err != nil {
+		return "", err
 	}
 	env := []string{"DAMSON_VECTORS=", "DAMSON_SRS=", "CGO_ENABLED=0"}
 	out, err := command(env, clone, "go", "run", "./cmd/damson", "import", "--json")

@@ -56,8 +56,8 @@ func (h *hall) alone() []string {
 // networks runs the README's main command in a clean clone, in one process and in several.
 func networks(h *hall) (string, error) {
 	clone := filepath.Join(h.tmp, "fresh-network", "damson")
-	if out, err := command(nil, ".", "git", "clone", "-q", ".", clone); err != nil {
-		return "", fmt.Errorf("clone: %w: %s", err, out)
+	if err := freshClone(clone); err != nil {
+		return "", err
 	}
 	var figures []string
 	for _, more := range [][]string{nil, {"--separate-processes"}} {

@@ -30,8 +30,8 @@ var allDemos = []string{"single", "network", "authoring", "consensus", "availabi
 // demos runs every demo at its normal speed, by a binary built in a fresh clone, and then breaks the duty of each.
 func demos(h *hall) (string, error) {
 	clone := filepath.Join(h.tmp, "clone")
-	if out, err := command(nil, ".", "git", "clone", "-q", ".", clone); err != nil {
-		return "", fmt.Errorf("clone: %w: %s", err, out)
+	if err := freshClone(clone); err != nil {
+		return "", err
 	}
 	if out, err := command(nil, clone, "go", "build", "-o", "damson", "./cmd/damson"); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)

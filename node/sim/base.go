@@ -154,29 +154,18 @@ func (b *Base) holder(key protocol.BandersnatchKey) int {
 
 // judge says whether a ticket is good.
 func (b *Base) judge(t *claim.Ticket) bool {
-	id := judged{t.Ring, string(t.Input), *t.Proof}
 	b.mu.Lock()
-	good, known := b.tickets[id]
 	members := b.members[t.Ring]
 	b.mu.Unlock()
-	if known {
-		return good
-	}
-	signature, rest := t.Proof[:bandersnatch.SignatureSize], t.Proof[bandersnatch.SignatureSize:]
-	public, rest := protocol.BandersnatchKey(rest[:bandersnatch.PublicKeySize]), rest[bandersnatch.PublicKeySize:]
-	if members[public] && bytes.Count(rest, []byte{0}) == len(rest) { // nothing is left that anybody could change
-		key, err := bandersnatch.ParsePublicKey(public[:])
-		good = err == nil && key.Verify(t.Input, nil, signature) == nil
-	} else {
-		good = b.proofs.Tickets([]claim.Ticket{*t}) == nil
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.tickets) >= maxJudged {
-		clear(b.tickets)
-	}
-	b.tickets[id] = good
-	return good
+	return once(b, b.tickets, maxJudged, judged{t.Ring, string(t.Input), *t.Proof}, func() bool {
+		signature, rest := t.Proof[:bandersnatch.SignatureSize], t.Proof[bandersnatch.SignatureSize:]
+		public, rest := protocol.BandersnatchKey(rest[:bandersnatch.PublicKeySize]), rest[bandersnatch.PublicKeySize:]
+		if members[public] && bytes.Count(rest, []byte{0}) == len(rest) { // nothing is left that anybody could change
+			key, err := bandersnatch.ParsePublicKey(public[:])
+			return err == nil && key.Verify(t.Input, nil, signature) == nil
+		}
+		return b.proofs.Tickets([]claim.Ticket{*t}) == nil
+	})
 }
 
 // maxShared bounds the signatures whose worth is remembered.
@@ -184,19 +173,24 @@ const maxShared = 1 << 16
 
 // share says whether a signature is good, which is looked at once.
 func (b *Base) share(name protocol.Hash, judge func() bool) bool {
+	return once(b, b.good, maxShared, name, judge)
+}
+
+// once gives what is known of a thing, or judges it and remembers that, of at most so many.
+func once[K comparable](b *Base, known map[K]bool, most int, thing K, judge func() bool) bool {
 	b.mu.Lock()
-	good, known := b.good[name]
+	good, ok := known[thing]
 	b.mu.Unlock()
-	if known {
+	if ok {
 		return good
 	}
 	good = judge()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.good) >= maxShared {
-		clear(b.good)
+	if len(known) >= most {
+		clear(known)
 	}
-	b.good[name] = good
+	known[thing] = good
 	return good
 }
 
