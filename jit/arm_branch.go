@@ -16,10 +16,10 @@ func (l *armLowerer) interpretRest(*pvm.Inst, uint32) {
 
 func (l *armLowerer) goOn(*pvm.Inst, uint32) { l.settle() }
 
-// ecalli returns with the number of the instruction; the code after it is entered again later.
+// ecalli returns with the number of the block; the next one is entered again later.
 func (l *armLowerer) ecalli(*pvm.Inst, uint32) {
 	l.settle()
-	l.a.MovImm32(arm64.X16, uint32(l.i))
+	l.a.MovImm32(arm64.X16, uint32(l.n))
 	l.a.StoreContext(arm64.X16, armContext, exec.PageSize+exec.OffsetSite)
 	l.a.Ret(armReturn)
 }
@@ -30,7 +30,7 @@ func (l *armLowerer) jump(in *pvm.Inst, _ uint32) {
 		return
 	}
 	l.settle()
-	l.jumpTo(in.Y)
+	l.jumpTo(l.blocks[l.n].Target)
 }
 
 func (l *armLowerer) loadImmJump(in *pvm.Inst, _ uint32) {
@@ -40,7 +40,7 @@ func (l *armLowerer) loadImmJump(in *pvm.Inst, _ uint32) {
 	}
 	l.loadImm(in, 0)
 	l.settle()
-	l.jumpTo(in.Y)
+	l.jumpTo(l.blocks[l.n].Target)
 }
 
 // jumpTo goes to a block.
@@ -49,13 +49,14 @@ func (l *armLowerer) jumpTo(target uint32) {
 	switch {
 	case at < notYet:
 		l.a.B(int(at) - l.a.Len())
-	case int(target) != l.i+1: // else it falls through
+	case int(target) != l.n+1: // else it falls through
 		l.jumpFar(target)
 	}
 }
 
-// branchTo goes to a block if the test holds.
-func (l *armLowerer) branchTo(t test, target uint32) {
+// branchTo goes to the block that the last instruction of this one names if the test holds.
+func (l *armLowerer) branchTo(t test) {
+	target := l.blocks[l.n].Target
 	if target == pvm.NoTarget {
 		l.interpretIf(t)
 		return
@@ -77,18 +78,18 @@ func (l *armLowerer) branchTo(t test, target uint32) {
 func (l *armLowerer) branch(in *pvm.Inst, c uint32) {
 	l.settle()
 	l.compare(armHost(in.A), armHost(in.B))
-	l.branchTo(flags(arm64.Cond(c)), in.Y)
+	l.branchTo(flags(arm64.Cond(c)))
 }
 
 func (l *armLowerer) branchImm(in *pvm.Inst, c uint32) {
 	a, cond := armHost(in.A), arm64.Cond(c)
 	l.settle()
 	if in.X == 0 && (cond == arm64.Equal || cond == arm64.NotEqual) {
-		l.branchTo(test{cond, a, true}, in.Y)
+		l.branchTo(test{cond, a, true})
 		return
 	}
 	l.compareImm(a, in.X)
-	l.branchTo(flags(cond), in.Y)
+	l.branchTo(flags(cond))
 }
 
 func (l *armLowerer) jumpInd(in *pvm.Inst, _ uint32) {

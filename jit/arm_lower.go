@@ -1,7 +1,6 @@
 package jit
 
 import (
-	"damson/internal/pvm"
 	"damson/jit/arm64"
 	"damson/jit/exec"
 )
@@ -70,12 +69,13 @@ func (l *armLowerer) stub(kind uint32) {
 }
 
 // block writes the code of a block, which begins with paying for all of it.
-func (l *armLowerer) block(b pvm.Block) {
+func (l *armLowerer) block() {
+	b := &l.blocks[l.n]
 	l.a.Reserve(maxLowered)
-	if l.labels[b.First]&loopHead != 0 {
+	if l.labels[l.n]&loopHead != 0 {
 		l.a.AlignTo(armAlignment)
 	}
-	l.labels[b.First] = uint32(l.a.Len())
+	l.labels[l.n] = uint32(l.a.Len())
 	if cost := uint64(b.Cost); arm64.Immediate(cost) {
 		l.a.RegImm(arm64.Cmp64, armGas, armGas, cost)
 	} else {

@@ -52,8 +52,8 @@ func armListing(t *testing.T, p *pvm.Program) string {
 			end = s.at - arm64.Inst
 		}
 	}
-	if at := l.labels[len(p.Insts)-1]; at != 0 { // it is a block of its own
-		end = at
+	if n, ok := p.Block(uint32(len(p.Insts) - 1)); ok { // it is a block of its own
+		end = l.labels[n]
 	}
 	l.gasStubs()
 	var b strings.Builder

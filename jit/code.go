@@ -14,7 +14,7 @@ import (
 // code is a program as machine code.
 type code struct {
 	program  *pvm.Program
-	labels   []uint32 // by instruction: where its block begins in the code, or 0
+	labels   []uint32 // by block: where it begins in the code
 	sites    []site   // by place in the code
 	extra    []uint16 // by block: what it pays for others, where the processor's lowering does that
 	gasStubs []stubs
@@ -39,14 +39,14 @@ func (c *code) MachineCode() int { return c.size }
 func (c *code) Run(m *pvm.Machine) pvm.Exit {
 	g, ok := m.Mem.Backing().(*guest)
 	for ok && g.space.Exact() {
-		i, ok := c.index(g.space.Context(), m.PC)
-		if !ok || c.labels[i] == 0 {
+		block, ok := c.block(g.space.Context(), m.PC)
+		if !ok {
 			if exit, stopped := c.fallback().RunToBlock(m); stopped {
 				return exit
 			}
 			continue
 		}
-		if exit, stopped := c.enter(m, g.space, i); stopped {
+		if exit, stopped := c.enter(m, g.space, block); stopped {
 			runtime.KeepAlive(c)
 			return exit
 		}
@@ -54,22 +54,26 @@ func (c *code) Run(m *pvm.Machine) pvm.Exit {
 	return c.fallback().Run(m)
 }
 
-// index finds the instruction at pc. Most runs go on after a host call, whose number is still in the context; whatever is there,
-// no two instructions have one place.
-func (c *code) index(ctx *exec.Context, pc uint64) (uint32, bool) {
-	if i := uint32(ctx.Site) + 1; int(i) < len(c.labels) && c.program.PC(i) == pc {
-		return i, true
+// block finds the block that begins at pc. Most runs go on after a host call, and the block that made it is still in the
+// context; whatever is there, no two blocks begin at one place.
+func (c *code) block(ctx *exec.Context, pc uint64) (uint32, bool) {
+	if n := uint32(ctx.Site) + 1; int(n) < len(c.program.Blocks) && c.program.PC(c.program.Blocks[n].First) == pc {
+		return n, true
 	}
-	return c.program.Index(pc)
+	i, ok := c.program.Index(pc)
+	if !ok {
+		return 0, false
+	}
+	return c.program.Block(i)
 }
 
-// enter runs machine code from the block that begins with instruction i, and deals with how it is left.
-func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
+// enter runs machine code from block n, and deals with how it is left.
+func (c *code) enter(m *pvm.Machine, s *exec.Space, n uint32) (pvm.Exit, bool) {
 	ctx, base, budget := s.Context(), uint64(c.native.Base()), int64(slice)
 	for {
 		given := min(m.Gas, budget)
 		ctx.Gas, ctx.Kind = given, kindHost
-		s.Enter(uintptr(base)+uintptr(c.labels[i]), &m.Regs)
+		s.Enter(uintptr(base)+uintptr(c.labels[n]), &m.Regs)
 		left := m.Gas - given + ctx.Gas
 		if ctx.Nudged != 0 { // Enter, when called, is where the goroutine yields
 			left += exec.Nudge
@@ -78,17 +82,17 @@ func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
 		m.Gas = left
 		switch ctx.Kind {
 		case kindHost:
-			i = uint32(ctx.Site)
-			m.PC = c.program.PC(i + 1)
-			return pvm.Exit{Reason: pvm.HostCall, Arg: c.program.Insts[i].X}, true
+			next := c.program.Blocks[uint32(ctx.Site)+1].First
+			m.PC = c.program.PC(next)
+			return pvm.Exit{Reason: pvm.HostCall, Arg: c.program.Insts[next-1].X}, true
 		case kindGas:
-			b := c.unpaid(uint32(ctx.Site - base))
-			m.Gas += int64(b.Cost)
-			if i = b.First; m.Gas >= int64(b.Cost) { // the slice has ended, not the gas
-				budget = max(slice, 2*int64(b.Cost))
+			block, cost := c.unpaid(uint32(ctx.Site - base))
+			m.Gas += cost
+			if n = block; m.Gas >= cost { // the slice has ended, not the gas
+				budget = max(slice, 2*cost)
 				continue
 			}
-			m.PC = c.program.PC(i)
+			m.PC = c.program.PC(c.program.Blocks[n].First)
 			return c.fallback().RunToBlock(m)
 		case kindStep:
 			return c.step(m, c.site(uint32(ctx.Site-base)))
@@ -98,16 +102,16 @@ func (c *code) enter(m *pvm.Machine, s *exec.Space, i uint32) (pvm.Exit, bool) {
 	}
 }
 
-// unpaid finds the block by where the call of its out-of-gas stub returns to. Its cost is what it tried to pay.
-func (c *code) unpaid(at uint32) pvm.Block {
-	n, _ := slices.BinarySearchFunc(c.gasStubs, at, func(s stubs, at uint32) int { return cmp.Compare(s.at, at) })
-	run := c.gasStubs[n-1]
-	i := run.block + (at-run.at)/stubSize - 1
-	b := c.program.Blocks[i]
+// unpaid finds the block by where the call of its out-of-gas stub returns to, and what it tried to pay.
+func (c *code) unpaid(at uint32) (block uint32, cost int64) {
+	i, _ := slices.BinarySearchFunc(c.gasStubs, at, func(s stubs, at uint32) int { return cmp.Compare(s.at, at) })
+	run := c.gasStubs[i-1]
+	block = run.block + (at-run.at)/stubSize - 1
+	cost = int64(c.program.Blocks[block].Cost)
 	if c.extra != nil {
-		b.Cost += uint32(c.extra[i])
+		cost += int64(c.extra[block])
 	}
-	return b
+	return block, cost
 }
 
 // site finds what is noted of a place in the code.

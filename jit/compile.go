@@ -15,14 +15,14 @@ import (
 type pass struct {
 	insts   []pvm.Inst
 	blocks  []pvm.Block
-	ends    []blockEnd // of the blocks
-	circles []uint32   // blocks that lead back to themselves
-	i       int        // the instruction being lowered
-	end     int        // where its block ends
-	most    int        // octets that the code may have
-	guest   int        // octets of guest code
+	circles []uint32 // blocks that branch back to themselves
+	n       int      // the block being lowered
+	i       int      // the instruction being lowered
+	end     int      // where its block ends
+	most    int      // octets that the code may have
+	guest   int      // octets of guest code
 
-	labels   []uint32 // by instruction: where its block begins, or before that what is known of it, or 0
+	labels   []uint32 // by block: where it begins, or before that what is known of it
 	fixups   []fixup
 	gasJumps []uint32 // by block: the jump to its out-of-gas stub
 	slow     []slowPath
@@ -36,7 +36,7 @@ type pass struct {
 type assembler interface {
 	common() *pass
 	begin()                          // forgets the last program and writes the ways out
-	block(b pvm.Block)               // lowers the instructions from pass.i to pass.end
+	block()                          // lowers block pass.n, the instructions from pass.i to pass.end
 	finish()                         // completes the jumps
 	paysAhead() []uint16             // by block, what it pays for others; or nil
 	gasStubs() []stubs               // ends the code with the ways out of blocks that cannot be paid
@@ -51,10 +51,12 @@ const (
 	notYet    = 1 << 31
 	loopHead  = 1 << 30 // something behind it leads back, and there is no call in between
 	countedOn = 1 << 29 // what it pays is final, because another one pays for it
+	circular  = 1 << 28 // it branches back to itself
 	paysMask  = 1<<20 - 1
 )
 
-// fixup is a forward jump, to be completed when the place of its target is known; skip is how far behind that it leads.
+// fixup is a forward jump, to be completed when the place of the block that it leads to is known; skip is how far behind
+// that it leads.
 type fixup struct{ at, target, skip uint32 }
 
 // slowPath is a jump out of line to where the interpreter takes over.
@@ -107,32 +109,31 @@ const (
 	endsAway   = 6 // by a jump through the table: a return, or a call of what a pointer points to
 )
 
-// blockEnd is how a block ends, and where it goes if there is such a place.
-type blockEnd struct {
-	target uint32
-	kind   uint8
-}
-
-var endKinds = func() (t [256]uint8) {
+// endKinds says how blocks end, by their last opcode: in the first row if it names a block to go on with, else in the
+// second.
+var endKinds = func() (t [2][256]uint8) {
 	for op := range pvm.Ops {
 		switch flags := pvm.Ops[op].Flags; {
 		case pvm.Opcode(op) == pvm.LoadImmJump:
-			t[op] = endsCall
+			t[0][op] = endsCall
 		case pvm.Opcode(op) == pvm.JumpInd || pvm.Opcode(op) == pvm.LoadImmJumpInd:
-			t[op] = endsAway
+			t[1][op] = endsAway
 		case flags.Has(pvm.Jumps):
-			t[op] = endsJump
+			t[0][op] = endsJump
 		case flags.Has(pvm.Branches):
-			t[op] = endsBranch
+			t[0][op] = endsBranch
 		}
 	}
 	return t
 }()
 
+// endKind is how a block ends.
+func endKind(b *pvm.Block) uint8 { return endKinds[b.Target>>31][b.Last] }
+
 // reset readies the pass for another program, and counts its branches.
 func (s *pass) reset(p *pvm.Program, most int) (branches int) {
 	s.insts, s.blocks, s.most, s.guest = p.Insts, p.Blocks, most, len(p.Code())
-	s.labels = make([]uint32, len(p.Insts)) // the code keeps them
+	s.labels = make([]uint32, len(p.Blocks)) // the code keeps them
 	s.fixups = slices.Grow(s.fixups[:0], len(p.Blocks))
 	s.sites = slices.Grow(s.sites[:0], len(p.Insts)/4)
 	s.gasJumps = slices.Grow(s.gasJumps[:0], len(p.Blocks))
@@ -140,32 +141,24 @@ func (s *pass) reset(p *pvm.Program, most int) (branches int) {
 	s.jumps = uint32(len(p.JumpTable))
 	s.gaps = slices.Contains(p.JumpTable, pvm.NoTarget)
 	s.circles = s.circles[:0]
-	s.ends = slices.Grow(s.ends[:0], len(p.Blocks))[:len(p.Blocks)]
-	away := uint32(0)         // the last instruction that is a call
-	for i := range p.Blocks { // only the last instruction of a block goes anywhere
-		last := s.blockEnd(i) - 1
-		in := &p.Insts[last]
-		kind := endKinds[in.Op]
-		if in.Y == pvm.NoTarget {
-			kind = endsElse
-		}
-		s.ends[i] = blockEnd{in.Y, kind}
-		s.labels[p.Blocks[i].First] = notYet | min(p.Blocks[i].Cost, paysMask)
-		loops := kind & 1
-		if in.Y > uint32(last) {
-			loops = 0
-		}
+	away, labels := uint32(0), s.labels[:len(p.Blocks)] // the block behind the last one that ends with a call
+	for i := range p.Blocks {
+		b := &p.Blocks[i]
+		kind, target := endKind(b), b.Target
+		labels[i] = notYet | min(b.Cost, paysMask)
 		branches += int(kind & (kind >> 1) & 1) // endsBranch alone has both bits
-		if kind&3 == endsCall&endsAway {
-			away = uint32(last)
+		if kind&endsBranch == endsCall {
+			away = uint32(i) + 1
 		}
-		if loops != 0 {
-			if away <= in.Y {
-				s.labels[in.Y] |= loopHead
-			}
-			if in.Y == p.Blocks[i].First {
-				s.circles = append(s.circles, uint32(i))
-			}
+		if target > uint32(i) || kind&1 == 0 {
+			continue
+		}
+		if away <= target {
+			labels[target] |= loopHead
+		}
+		if target == uint32(i) && kind == endsBranch {
+			labels[target] |= circular
+			s.circles = append(s.circles, target)
 		}
 	}
 	return branches
@@ -187,14 +180,6 @@ func (s *pass) takeSites() []site {
 	return sites
 }
 
-// blockEnd is the instruction after block i.
-func (s *pass) blockEnd(i int) int {
-	if i+1 < len(s.blocks) {
-		return int(s.blocks[i+1].First)
-	}
-	return len(s.insts)
-}
-
 // lower writes the code of a whole program.
 func lower(a assembler, p *pvm.Program) error {
 	most := maxOutput(len(p.Code()))
@@ -206,9 +191,9 @@ func lower(a assembler, p *pvm.Program) error {
 		return fmt.Errorf("%w: %d blocks, %d branches in %d octets", errTooLarge, len(p.Blocks), branches, len(p.Code()))
 	}
 	a.begin()
-	for i, b := range p.Blocks {
-		s.i, s.end = int(b.First), s.blockEnd(i)
-		a.block(b)
+	for n := range p.Blocks {
+		s.n, s.i, s.end = n, int(p.Blocks[n].First), int(p.Blocks[n].End())
+		a.block()
 		if n := len(a.code()); n > most {
 			return fmt.Errorf("%w: %d octets for %d of guest code and more to come", errTooLarge, n, p.PC(uint32(s.i-1)))
 		}
@@ -240,7 +225,7 @@ func publish(a assembler, p *pvm.Program) (*code, error) {
 		for i, target := range p.JumpTable {
 			var address uint64 // 0 where it leads nowhere, which the code looks for
 			if target != pvm.NoTarget {
-				address = uint64(base) + uint64(c.labels[target])
+				address = uint64(base) + uint64(c.labels[p.BlockOf(target)])
 			}
 			binary.LittleEndian.PutUint64(dst[table+8*i:], address)
 		}

@@ -55,8 +55,8 @@ func listing(t *testing.T, p *pvm.Program) string {
 			last = s.at - 5
 		}
 	}
-	if at := l.labels[len(p.Insts)-1]; at != 0 { // it is a block of its own
-		last = at
+	if n, ok := p.Block(uint32(len(p.Insts) - 1)); ok { // it is a block of its own
+		last = l.labels[n]
 	}
 	for at := l.labels[0]; at < last; {
 		inst, err := disassemble(code[at:end])

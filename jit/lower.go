@@ -89,17 +89,18 @@ func (l *lowerer) stub(kind int32) {
 }
 
 // block writes the code of a block, which begins with paying for all of it.
-func (l *lowerer) block(b pvm.Block) {
+func (l *lowerer) block() {
+	b, label := &l.blocks[l.n], l.labels[l.n]
 	l.a.Reserve(maxLowered)
-	if l.circular(len(l.gasJumps), b) && l.short(b, l.end) {
+	if label&circular != 0 && l.short(b) {
 		l.twice(b)
 		return
 	}
-	if l.labels[b.First]&loopHead != 0 {
+	if label&loopHead != 0 {
 		l.a.AlignTo(loopAlignment, loopAlignment)
 	}
-	l.labels[b.First] = uint32(l.a.Len())
-	l.ahead = l.extra[len(l.gasJumps)]
+	l.labels[l.n] = uint32(l.a.Len())
+	l.ahead = l.extra[l.n]
 	l.skip = payment(l.ahead)
 	l.a.Pay(gasReg, int32(b.Cost+uint32(l.ahead)))
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))

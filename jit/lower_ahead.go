@@ -22,23 +22,24 @@ const (
 func (l *lowerer) plan() {
 	l.extra = slices.Grow(l.extra[:0], len(l.blocks))[:len(l.blocks)]
 	for _, i := range l.circles {
-		if b := l.blocks[i]; l.circular(int(i), b) && l.short(b, l.blockEnd(int(i))) { // pays for two rounds
-			l.labels[b.First] += b.Cost
+		if b := &l.blocks[i]; l.short(b) { // pays for two rounds
+			l.labels[i] += b.Cost
 		}
 	}
 	latches := l.latches[:0]
 	for i := len(l.blocks) - 1; i >= 0; i-- {
-		end, first := l.ends[i], l.blocks[i].First
-		target := first // which is to pay for nobody
-		if end.kind-endsJump <= endsCall-endsJump {
-			target = end.target
+		b, self := &l.blocks[i], uint32(i)
+		kind := endKind(b)
+		target := self // which is to pay for nobody
+		if kind-endsJump <= endsCall-endsJump {
+			target = b.Target
 		}
-		if end.target == uint32(l.blockEnd(i)) {
-			target = first
+		if b.Target == self+1 {
+			target = self
 		}
-		l.payFor(i, target)
-		if end.kind&endsJump != 0 && end.target < first {
-			latches = append(latches, latch{i, end.target, end.kind == endsJump})
+		l.payFor(self, target)
+		if kind&endsJump != 0 && b.Target < self {
+			latches = append(latches, latch{self, b.Target, kind == endsJump})
 		}
 	}
 	l.latches = latches
@@ -47,7 +48,7 @@ func (l *lowerer) plan() {
 
 // latch is a block that branches back, or jumps.
 type latch struct {
-	block  int
+	block  uint32
 	target uint32
 	jumps  bool
 }
@@ -57,8 +58,7 @@ type latch struct {
 func (l *lowerer) payForLoops() {
 	heads := l.around[:0] // of loops around the latch, the innermost last
 	for _, at := range l.latches {
-		first := l.blocks[at.block].First
-		for len(heads) > 0 && heads[len(heads)-1] > first {
+		for len(heads) > 0 && heads[len(heads)-1] > at.block {
 			heads = heads[:len(heads)-1]
 		}
 		if len(heads) > 0 && heads[len(heads)-1] > at.target {
@@ -72,12 +72,11 @@ func (l *lowerer) payForLoops() {
 	l.around = heads
 }
 
-// payFor makes block i pay for the one that begins with instruction target, unless others count on what it pays.
-func (l *lowerer) payFor(i int, target uint32) {
-	first := l.blocks[i].First
-	here, there := &l.labels[first], &l.labels[target]
+// payFor makes block i pay for another one, target, unless others count on what it pays.
+func (l *lowerer) payFor(i, target uint32) {
+	here, there := &l.labels[i], &l.labels[target]
 	pays, counted := *there&paysMask, uint32(countedOn)
-	if pays > maxAhead || *here&(countedOn|paysMask) > maxAhead || first == target {
+	if pays > maxAhead || *here&(countedOn|paysMask) > maxAhead || i == target {
 		pays, counted = 0, 0
 	}
 	*there |= counted

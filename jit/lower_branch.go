@@ -16,10 +16,10 @@ func lowerInterpret(l *lowerer, _ *pvm.Inst, _ uint32) {
 
 func lowerFallthrough(l *lowerer, _ *pvm.Inst, _ uint32) { l.settle() }
 
-// lowerEcalli returns with the number of the instruction; the code after it is entered again later.
+// lowerEcalli returns with the number of the block; the next one is entered again later.
 func lowerEcalli(l *lowerer, _ *pvm.Inst, _ uint32) {
 	l.settle()
-	l.a.StoreImm(amd64.Store64, amd64.Context(exec.OffsetSite), int32(l.i))
+	l.a.StoreImm(amd64.Store64, amd64.Context(exec.OffsetSite), int32(l.n))
 	l.a.Ret()
 }
 
@@ -29,7 +29,7 @@ func lowerJump(l *lowerer, in *pvm.Inst, _ uint32) {
 		return
 	}
 	l.settle()
-	l.jump(in.Y)
+	l.jump(l.blocks[l.n].Target)
 }
 
 func lowerLoadImmJump(l *lowerer, in *pvm.Inst, _ uint32) {
@@ -41,14 +41,14 @@ func lowerLoadImmJump(l *lowerer, in *pvm.Inst, _ uint32) {
 	l.a.MovImm(d, in.X)
 	l.wroteSigned(d)
 	l.settle()
-	l.jump(in.Y)
+	l.jump(l.blocks[l.n].Target)
 }
 
 // jump goes to a block.
 func (l *lowerer) jump(target uint32) {
 	at := l.labels[target]
 	switch {
-	case at >= notYet && int(target) == l.i+1: // falls through
+	case at >= notYet && int(target) == l.n+1: // falls through
 	case at >= notYet:
 		l.a.Jmp32(0)
 		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target, l.skip})
@@ -61,8 +61,9 @@ func (l *lowerer) jump(target uint32) {
 	}
 }
 
-// branch goes to a block if c holds.
-func (l *lowerer) branch(c amd64.Cond, target uint32) {
+// branch goes to the block that the last instruction of this one names if c holds.
+func (l *lowerer) branch(c amd64.Cond) {
+	target := l.blocks[l.n].Target
 	if target == pvm.NoTarget {
 		l.interpretIf(c)
 		return
@@ -98,7 +99,7 @@ func lowerBranch(l *lowerer, in *pvm.Inst, c uint32) {
 		l.settle()
 		l.a.Two(amd64.Cmp64, a, b)
 	}
-	l.branch(amd64.Cond(c), in.Y)
+	l.branch(amd64.Cond(c))
 }
 
 func lowerBranchImm(l *lowerer, in *pvm.Inst, c uint32) {
@@ -110,7 +111,7 @@ func lowerBranchImm(l *lowerer, in *pvm.Inst, c uint32) {
 	} else {
 		l.compareImm(a, int32(in.X))
 	}
-	l.branch(cond, in.Y)
+	l.branch(cond)
 }
 
 func lowerJumpInd(l *lowerer, in *pvm.Inst, _ uint32) {

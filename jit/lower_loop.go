@@ -19,24 +19,17 @@ const (
 // of the payments and of the jumps, which is much where there is little else. What to do when there is not gas
 // enough for two rounds, or when the loop ends after the first of them, lies out of line.
 type loop struct {
-	block  int // its number
-	b      pvm.Block
-	end    int    // the instruction after it
+	block  int    // its number
 	unpaid uint32 // displacement of the jump that is taken when two rounds cannot be paid
 	leaves uint32 // displacement of the jump out of the first round
 }
 
-// circular reports whether block i, which is b, branches back to its own start.
-func (l *lowerer) circular(i int, b pvm.Block) bool {
-	return l.ends[i] == blockEnd{b.First, endsBranch}
-}
-
-// short reports whether the block, which branches back to its start and ends before instruction end, is such a loop.
-func (l *lowerer) short(b pvm.Block, end int) bool {
-	if !l.doubles || end-int(b.First) > maxShort {
+// short reports whether the block, which branches back to itself, is such a loop.
+func (l *lowerer) short(b *pvm.Block) bool {
+	if !l.doubles || b.Cost > maxShort*pvm.Cost {
 		return false
 	}
-	for i := int(b.First); i < end; i++ {
+	for i := b.First; i < b.End(); i++ {
 		if l.insts[i].Op == pvm.Sbrk { // would leave the code in the middle
 			return false
 		}
@@ -45,11 +38,11 @@ func (l *lowerer) short(b pvm.Block, end int) bool {
 }
 
 // twice lowers two rounds of a short loop.
-func (l *lowerer) twice(b pvm.Block) {
+func (l *lowerer) twice(b *pvm.Block) {
 	l.a.AlignTo(loopAlignment, loopAlignment)
-	l.labels[b.First] = uint32(l.a.Len())
+	l.labels[l.n] = uint32(l.a.Len())
 	l.a.Pay(gasReg, int32(2*b.Cost))
-	l.loops = append(l.loops, loop{block: len(l.gasJumps), b: b, end: l.end, unpaid: uint32(l.a.Len() - 4)})
+	l.loops = append(l.loops, loop{block: l.n, unpaid: uint32(l.a.Len() - 4)})
 	l.gasJumps = append(l.gasJumps, 0)
 	l.forget()
 	l.flagsAt = -1
@@ -64,19 +57,20 @@ func (l *lowerer) twice(b pvm.Block) {
 // single lowers what lies out of line: a round that is paid alone, and the way out after the first of two rounds, which
 // gives the payment for the second back.
 func (l *lowerer) single(lp loop) {
+	b := &l.blocks[lp.block]
 	l.a.Reserve(maxLowered)
 	l.patch(lp.unpaid, l.a.Len())
-	l.a.RegImm(amd64.Add64, gasReg, int32(lp.b.Cost))
+	l.a.RegImm(amd64.Add64, gasReg, int32(b.Cost))
 	l.a.Jcc32(amd64.Less, 0)
 	l.gasJumps[lp.block] = uint32(l.a.Len() - 4)
 	l.forget()
 	l.flagsAt = -1
-	l.i, l.end = int(lp.b.First), lp.end
+	l.n, l.i, l.end = lp.block, int(b.First), int(b.End())
 	l.body()
-	l.jump(uint32(lp.end))
+	l.jump(uint32(lp.block) + 1)
 
 	l.a.Reserve(maxLowered)
 	l.patch(lp.leaves, l.a.Len())
-	l.a.RegImm(amd64.Add64, gasReg, int32(lp.b.Cost))
-	l.jump(uint32(lp.end))
+	l.a.RegImm(amd64.Add64, gasReg, int32(b.Cost))
+	l.jump(uint32(lp.block) + 1)
 }

@@ -22,7 +22,7 @@ func (m *perfMap) add(c *code) error {
 	end := uint64(c.size)
 	blocks := c.program.Blocks
 	for i := len(blocks) - 1; i >= 0; i-- { // backwards, so that each block's end is known
-		from := uint64(c.labels[blocks[i].First])
+		from := uint64(c.labels[i])
 		if from == 0 || from >= end {
 			continue
 		}

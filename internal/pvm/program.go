@@ -25,6 +25,7 @@ type Program struct {
 	blob   Blob
 	pcs    []uint32 // of each instruction
 	starts ranked   // a bit for each place where an instruction begins
+	firsts ranked   // a bit for each instruction that begins a block
 }
 
 // Inst is an instruction, ready to run.
@@ -45,9 +46,14 @@ const NoTarget = ^uint32(0)
 // begun by hand: a basic block, ϖ, or a part of one. Basic blocks are cut behind instructions that
 // leave the machine, so that gas is exact when they do.
 type Block struct {
-	First uint32 // index into Insts
-	Cost  uint32 // gas of all its instructions; each costs 1
+	First  uint32 // index into Insts
+	Cost   uint32 // gas of all its instructions; each costs 1
+	Target uint32 // index into Blocks of what its last instruction jumps to, or NoTarget
+	Last   Opcode // of its last instruction
 }
+
+// End is the index of the instruction behind the block.
+func (b *Block) End() uint32 { return b.First + b.Cost/Cost }
 
 // HaltAddress is where a dynamic jump ends the program. GP eq:jumptablealignment.
 const HaltAddress = 1<<32 - 1<<16
@@ -58,7 +64,7 @@ const (
 	maxCode       = 1 << 30
 )
 
-// Decode reads a program blob. What it allocates is in proportion to the blob: up to 28 octets for
+// Decode reads a program blob. What it allocates is in proportion to the blob: up to 37 octets for
 // each octet of code, and 4 for each entry of the jump table.
 func Decode(p []byte) (*Program, error) {
 	blob, err := Deblob(p)
@@ -125,9 +131,20 @@ func (p *Program) entryOfNothing() uint32 {
 	return NoTarget
 }
 
+// Block finds the block that begins with instruction i.
+func (p *Program) Block(i uint32) (uint32, bool) {
+	if !p.firsts.has(uint64(i)) {
+		return 0, false
+	}
+	return p.firsts.rank(i), true
+}
+
+// BlockOf is the block that begins with the target of a jump, which Insts and JumpTable name.
+func (p *Program) BlockOf(target uint32) uint32 { return p.firsts.rank(target) }
+
 // Size is about how many octets the program holds, for caches with a bound.
 func (p *Program) Size() int {
-	return len(p.blob.Code)*9/8 + len(p.Insts)*20 + len(p.Blocks)*8 + len(p.JumpTable)*4 + len(p.starts.words)*12
+	return len(p.blob.Code)*9/8 + len(p.Insts)*20 + len(p.Blocks)*16 + len(p.JumpTable)*4 + (len(p.starts.words)+len(p.firsts.words))*12
 }
 
 // findStarts finds every place where an instruction begins.
@@ -187,11 +204,22 @@ func (p *Program) target(pc uint64, targets ranked) uint32 {
 // the first instruction or follows one that ends a basic block.
 func (p *Program) findBlocks(count int) {
 	p.Blocks = make([]Block, 0, count)
+	p.firsts = newRanked(uint64(len(p.Insts)))
 	first := 0
 	for i := range p.Insts {
-		if p.Insts[i].leaves() {
-			p.Blocks = append(p.Blocks, Block{uint32(first), uint32(i+1-first) * Cost})
+		if in := &p.Insts[i]; in.leaves() {
+			p.firsts.set(uint64(first))
+			p.Blocks = append(p.Blocks, Block{uint32(first), uint32(i+1-first) * Cost, in.Y, in.Op})
 			first = i + 1
+		}
+	}
+	p.firsts.count()
+	for i := range p.Blocks {
+		b := &p.Blocks[i]
+		if Ops[b.Last].Flags&(Branches|Jumps) == 0 {
+			b.Target = NoTarget
+		} else if b.Target != NoTarget {
+			b.Target = p.BlockOf(b.Target)
 		}
 	}
 }
