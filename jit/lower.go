@@ -32,8 +32,6 @@ type lowerer struct {
 	draft *exec.Draft // that the code is written into, or nil
 	drawn bool        // there is to be one
 
-	start int // where the code of this instruction begins
-
 	loops   []loop   // that are not finished yet
 	extra   []uint16 // by block: what it pays for others, see plan
 	latches []latch  // for plan
@@ -43,11 +41,15 @@ type lowerer struct {
 	doubles bool     // short loops are lowered twice
 	half    bool     // the first of two rounds is being lowered: its branch leaves the loop
 
-	// What the flags say, as long as the code ends where it did: flagsCond holds if flagsReg is 0.
-	flagsAt   int
-	flagsReg  amd64.Reg
-	flagsCond amd64.Cond
+	told   zero // what the flags say behind the code of this instruction, if it says so
+	before zero // what they said in front of it
 }
+
+// zero is what the flags say of a register: its number, and above that the condition that holds if it is 0. With the value 0
+// they say nothing.
+type zero uint16
+
+func zeroIf(c amd64.Cond, r amd64.Reg) zero { return zero(c)<<8 | zero(r) }
 
 // lowering says how to lower an opcode: a function, and what it should know.
 type lowering[L assembler] struct {
@@ -105,7 +107,7 @@ func (l *lowerer) block() {
 	l.a.Pay(gasReg, int32(b.Cost+uint32(l.ahead)))
 	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))
 	l.forget()
-	l.flagsAt = -1
+	l.told = 0
 	l.body()
 	l.ahead, l.skip = 0, 0
 }
@@ -128,7 +130,7 @@ func (l *lowerer) body() {
 		for stop := min(i+atOnce, l.end); i < stop; {
 			in, now := &insts[i], next
 			next = how[insts[min(i+1, len(insts)-1)].Op]
-			l.start = l.a.Len()
+			l.before, l.told = l.told, 0
 			now.lower(l, in, now.arg)
 			if l.i != i { // more than one was lowered
 				i = l.i
@@ -199,12 +201,8 @@ func (l *lowerer) extendBoth(a, b amd64.Reg) {
 //
 //go:noinline
 func (l *lowerer) extend(r amd64.Reg) {
-	keep := l.flagsAt == l.a.Len()
 	l.a.RegReg(amd64.Movsxd, r, r)
 	l.wroteSigned(r)
-	if keep {
-		l.flagsAt = l.a.Len()
-	}
 }
 
 // settle makes all upper halves what they should be, before code that others continue.
@@ -215,25 +213,20 @@ func (l *lowerer) settle() {
 }
 
 // setFlags notes that the flags just set say whether r is 0.
-func (l *lowerer) setFlags(r amd64.Reg) {
-	l.flagsAt, l.flagsReg, l.flagsCond = l.a.Len(), r, amd64.Equal
-}
+func (l *lowerer) setFlags(r amd64.Reg) { l.told = zeroIf(amd64.Equal, r) }
 
 // flagsSay reports which condition holds if r is 0, if the flags tell.
 func (l *lowerer) flagsSay(r amd64.Reg) (amd64.Cond, bool) {
-	return l.flagsCond, l.flagsAt == l.a.Len() && l.flagsReg == r
+	return amd64.Cond(l.before >> 8), l.before != 0 && amd64.Reg(l.before&0xff) == r
 }
 
 // keptFlags notes that the code of this instruction has left the flags alone and written d.
 func (l *lowerer) keptFlags(d amd64.Reg) {
-	at := l.a.Len()
-	if l.flagsAt != l.start {
-		at = l.flagsAt
+	kept := l.before
+	if amd64.Reg(kept&0xff) == d {
+		kept = 0
 	}
-	if l.flagsReg == d {
-		at = l.flagsAt
-	}
-	l.flagsAt = at
+	l.told = kept
 }
 
 // move copies all of a register, if there is anything to copy.

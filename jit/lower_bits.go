@@ -125,8 +125,7 @@ func (l *lowerer) testZero(r amd64.Reg) amd64.Cond {
 	} else {
 		l.a.RegReg(amd64.Test64, r, r)
 	}
-	l.setFlags(r)
-	l.start = l.a.Len() // what follows may keep them
+	l.before = zeroIf(amd64.Equal, r) // what follows may keep them
 	return amd64.Equal
 }
 
@@ -164,7 +163,7 @@ func (l *lowerer) setBool(c amd64.Cond, d amd64.Reg, full bool) {
 		l.a.Movzx8(d, d)
 	}
 	l.wroteSigned(d)
-	l.flagsAt, l.flagsReg, l.flagsCond = l.a.Len(), d, c.Not()
+	l.told = zeroIf(c.Not(), d)
 }
 
 // lowerBitwiseImm is a = b ∘ imm, bitwise.

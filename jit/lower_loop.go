@@ -45,7 +45,7 @@ func (l *lowerer) twice(b *pvm.Block) {
 	l.loops = append(l.loops, loop{block: l.n, unpaid: uint32(l.a.Len() - 4)})
 	l.gasJumps = append(l.gasJumps, 0)
 	l.forget()
-	l.flagsAt = -1
+	l.told = 0
 
 	l.half, l.ahead = true, uint16(b.Cost)
 	l.body()
@@ -64,7 +64,7 @@ func (l *lowerer) single(lp loop) {
 	l.a.Jcc32(amd64.Less, 0)
 	l.gasJumps[lp.block] = uint32(l.a.Len() - 4)
 	l.forget()
-	l.flagsAt = -1
+	l.told = 0
 	l.n, l.i, l.end = lp.block, int(b.First), int(b.End())
 	l.body()
 	l.jump(uint32(lp.block) + 1)

@@ -6,7 +6,10 @@
 // form, register combination and immediate width with an independent assembler and disassembler.
 package amd64
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // Slack is the room that one instruction may touch beyond its own octets.
 const Slack = 8
@@ -16,10 +19,10 @@ const MaxInst = 16
 
 // Asm is machine code under construction. The zero value is empty and usable.
 type Asm struct {
-	buf  []byte
+	base unsafe.Pointer // of buf, into which put writes without a look at how long it is: Reserve has looked
 	n    int
+	buf  []byte
 	more func(old []byte, least int) []byte
-	zero uint64 // always 0, which the compiler does not know: else it splits up stores of which it knows some octets
 }
 
 // Reset empties a and keeps its buffer.
@@ -28,7 +31,8 @@ func (a *Asm) Reset() { a.n = 0 }
 // Use empties a and makes it write into buf, which it may do all over. When that is full, more is to return room for
 // that many octets at least, which begins with the old ones, or nil for the heap.
 func (a *Asm) Use(buf []byte, more func(old []byte, least int) []byte) {
-	a.buf, a.n, a.more = buf, 0, more
+	a.into(buf)
+	a.n, a.more = 0, more
 }
 
 // Len is the number of octets written.
@@ -48,14 +52,16 @@ func (a *Asm) grow(n int) {
 	least := a.n + n + Slack
 	if a.more != nil {
 		if bigger := a.more(a.buf[:a.n], least); bigger != nil {
-			a.buf = bigger
+			a.into(bigger)
 			return
 		}
 	}
 	bigger := make([]byte, max(2*len(a.buf), least, 4096))
 	copy(bigger, a.buf[:a.n])
-	a.buf = bigger
+	a.into(bigger)
 }
+
+func (a *Asm) into(buf []byte) { a.buf, a.base = buf, unsafe.Pointer(unsafe.SliceData(buf)) }
 
 // PatchInt32 overwrites four octets at position at.
 func (a *Asm) PatchInt32(at int, v int32) { binary.LittleEndian.PutUint32(a.buf[at:], uint32(v)) }
@@ -65,18 +71,16 @@ func (a *Asm) PatchInt8(at int, v int8) { a.buf[at] = byte(v) }
 
 // put appends the n low octets of v.
 func (a *Asm) put(v uint64, n int) {
-	at := a.n
-	binary.LittleEndian.PutUint64(a.buf[at:at+8], v|a.zero)
-	a.n = at + n
+	*(*uint64)(unsafe.Add(a.base, a.n)) = v
+	a.n += n
 }
 
 // put2 appends the n low octets of v and the m low ones of w.
 func (a *Asm) put2(v uint64, n int, w uint64, m int) {
-	at := a.n
-	next := at + n
-	binary.LittleEndian.PutUint64(a.buf[at:at+8], v|a.zero)
-	binary.LittleEndian.PutUint64(a.buf[next:next+8], w|a.zero)
-	a.n = next + m
+	at := unsafe.Add(a.base, a.n)
+	*(*uint64)(at) = v
+	*(*uint64)(unsafe.Add(at, n)) = w
+	a.n += n + m
 }
 
 // CallEach appends calls of to, one for each jump in from, and makes the jumps lead to them: from holds where the
@@ -87,7 +91,7 @@ func (a *Asm) CallEach(to int, from []uint32) {
 	buf, at := a.buf, a.n
 	for _, jump := range from {
 		binary.LittleEndian.PutUint32(buf[jump:], uint32(at)-jump-4)
-		binary.LittleEndian.PutUint64(buf[at:at+8], 0xe8|uint64(uint32(to-at-size))<<8|a.zero)
+		binary.LittleEndian.PutUint64(buf[at:at+8], 0xe8|uint64(uint32(to-at-size))<<8)
 		at += size
 	}
 	a.n = at
