@@ -1,6 +1,7 @@
 package jit
 
 import (
+	"damson/internal/pvm"
 	"damson/jit/arm64"
 	"damson/jit/exec"
 )
@@ -68,9 +69,17 @@ func (l *armLowerer) stub(kind uint32) {
 	l.a.Ret(armReturn)
 }
 
+func (l *armLowerer) lowerBlocks() bool {
+	for n := range l.blocks {
+		if l.block(l.enter(n)); l.a.Len() > l.most {
+			return false
+		}
+	}
+	return true
+}
+
 // block writes the code of a block, which begins with paying for all of it.
-func (l *armLowerer) block() {
-	b := &l.blocks[l.n]
+func (l *armLowerer) block(b *pvm.Block) {
 	l.a.Reserve(maxLowered)
 	if l.labels[l.n]&loopHead != 0 {
 		l.a.AlignTo(armAlignment)

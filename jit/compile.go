@@ -13,7 +13,7 @@ import (
 // pass is what is kept of a program while it is lowered, for whatever processor. Positions are octets from the start of
 // the code.
 type pass struct {
-	insts   []pvm.Inst
+	insts   []pvm.Inst // and some behind the last, so that windows of them can be taken
 	blocks  []pvm.Block
 	circles []uint32 // blocks that branch back to themselves
 	n       int      // the block being lowered
@@ -36,7 +36,7 @@ type pass struct {
 type assembler interface {
 	common() *pass
 	begin()                          // forgets the last program and writes the ways out
-	block()                          // lowers block pass.n, the instructions from pass.i to pass.end
+	lowerBlocks() bool               // lowers all blocks, or finds that they become too large
 	finish()                         // completes the jumps
 	paysAhead() []uint16             // by block, what it pays for others; or nil
 	gasStubs() []stubs               // ends the code with the ways out of blocks that cannot be paid
@@ -132,7 +132,7 @@ func endKind(b *pvm.Block) uint8 { return endKinds[b.Target>>31][b.Last] }
 
 // reset readies the pass for another program, and counts its branches.
 func (s *pass) reset(p *pvm.Program, most int) (branches int) {
-	s.insts, s.blocks, s.most, s.guest = p.Insts, p.Blocks, most, len(p.Code())
+	s.insts, s.blocks, s.most, s.guest = slices.Grow(p.Insts, pvm.Ahead)[:len(p.Insts)+pvm.Ahead], p.Blocks, most, len(p.Code())
 	s.labels = make([]uint32, len(p.Blocks)) // the code keeps them
 	s.fixups = slices.Grow(s.fixups[:0], len(p.Blocks))
 	s.sites = slices.Grow(s.sites[:0], len(p.Insts)/4)
@@ -191,15 +191,18 @@ func lower(a assembler, p *pvm.Program) error {
 		return fmt.Errorf("%w: %d blocks, %d branches in %d octets", errTooLarge, len(p.Blocks), branches, len(p.Code()))
 	}
 	a.begin()
-	for n := range p.Blocks {
-		s.n, s.i, s.end = n, int(p.Blocks[n].First), int(p.Blocks[n].End())
-		a.block()
-		if n := len(a.code()); n > most {
-			return fmt.Errorf("%w: %d octets for %d of guest code and more to come", errTooLarge, n, p.PC(uint32(s.i-1)))
-		}
+	if !a.lowerBlocks() {
+		return fmt.Errorf("%w: %d octets for %d of guest code and more to come", errTooLarge, len(a.code()), p.PC(uint32(s.i)))
 	}
 	a.finish()
 	return nil
+}
+
+// enter makes block n the one that is lowered.
+func (s *pass) enter(n int) *pvm.Block {
+	b := &s.blocks[n]
+	s.n, s.i, s.end = n, int(b.First), int(b.End())
+	return b
 }
 
 // next is the n-th of the following instructions, if it is in the same block.

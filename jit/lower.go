@@ -32,12 +32,14 @@ type lowerer struct {
 	draft *exec.Draft // that the code is written into, or nil
 	drawn bool        // there is to be one
 
+	full  int // when so much is written
+	noted int // or there are so many sites, more room has to be made
+
 	loops   []loop   // that are not finished yet
 	extra   []uint16 // by block: what it pays for others, see plan
 	latches []latch  // for plan
 	around  []uint32 // for plan
 	ahead   uint16   // see site
-	skip    uint32   // how much of the block that is gone to is done already: its payment, or nothing
 	doubles bool     // short loops are lowered twice
 	half    bool     // the first of two rounds is being lowered: its branch leaves the loop
 
@@ -60,8 +62,12 @@ type lowering[L assembler] struct {
 // maxLowered bounds the octets that one instruction is lowered to, with its share of stubs not counted.
 const maxLowered = 192
 
-// mostAtOnce bounds the instructions that are lowered without looking whether there is room.
-const mostAtOnce = 16
+// mostAtOnce bounds the instructions that are lowered without looking whether there is room, which is then to be for
+// them, for the alignment and the payment in front of them and the extensions behind.
+const (
+	mostAtOnce = 16
+	roomAtOnce = (mostAtOnce + 2) * maxLowered
+)
 
 func (l *lowerer) common() *pass { return &l.pass }
 
@@ -72,7 +78,7 @@ func (l *lowerer) begin() {
 	if l.drawn {
 		l.open()
 	}
-	l.loops, l.skip, l.ahead = l.loops[:0], 0, 0
+	l.loops, l.gasJumps, l.ahead, l.full = l.loops[:0], l.gasJumps[:len(l.blocks)], 0, -1
 	l.doubles = len(l.circles) <= someLoops+len(l.insts)/instsByLoop
 	l.plan()
 	l.stub(kindStep)
@@ -90,51 +96,55 @@ func (l *lowerer) stub(kind int32) {
 	l.a.Ret()
 }
 
-// block writes the code of a block, which begins with paying for all of it.
-func (l *lowerer) block() {
-	b, label := &l.blocks[l.n], l.labels[l.n]
-	l.a.Reserve(maxLowered)
-	if label&circular != 0 && l.short(b) {
-		l.twice(b)
-		return
+// lowerBlocks writes the code of the blocks, each of which begins with paying for all of it.
+func (l *lowerer) lowerBlocks() bool {
+	for n, label := range l.labels {
+		if l.a.Len() > l.full && !l.makeRoom() {
+			return false
+		}
+		b := l.enter(n)
+		if label&circular != 0 && l.short(b) {
+			l.twice(b)
+			continue
+		}
+		if label&loopHead != 0 {
+			l.a.AlignTo(loopAlignment, loopAlignment)
+		}
+		l.labels[n] = uint32(l.a.Len())
+		l.ahead = l.extra[n]
+		l.pay(n, b.Cost+uint32(l.ahead))
+		l.body()
 	}
-	if label&loopHead != 0 {
-		l.a.AlignTo(loopAlignment, loopAlignment)
-	}
-	l.labels[l.n] = uint32(l.a.Len())
-	l.ahead = l.extra[l.n]
-	l.skip = payment(l.ahead)
-	l.a.Pay(gasReg, int32(b.Cost+uint32(l.ahead)))
-	l.gasJumps = append(l.gasJumps, uint32(l.a.Len()-4))
+	return l.i >= l.end
+}
+
+// pay begins a block, which takes so much.
+func (l *lowerer) pay(n int, cost uint32) {
+	l.a.Pay(gasReg, int32(cost))
+	l.gasJumps[n] = uint32(l.a.Len() - 4)
 	l.forget()
 	l.told = 0
-	l.body()
-	l.ahead, l.skip = 0, 0
 }
 
 func (l *lowerer) paysAhead() []uint16 { return l.extra }
 
-// body lowers the instructions of a block that is paid for.
+// body lowers the instructions of a block that is paid for. How the next one is lowered is found before this one is, so
+// that the processor knows early where to go.
 func (l *lowerer) body() {
-	for l.i < l.end && l.a.Len() <= l.most {
-		atOnce := mostAtOnce
-		if l.a.Len() > l.most-mostAtOnce*maxLowered {
-			atOnce = 1
+	for l.i < l.end {
+		if (l.a.Len() > l.full || len(l.sites) > l.noted) && !l.makeRoom() {
+			return
 		}
-		l.a.Reserve((mostAtOnce + 1) * maxLowered) // with the extensions at the end
-		if cap(l.sites)-len(l.sites) < 2*mostAtOnce {
-			l.moreSites(2 * mostAtOnce)
-		}
-		insts, how, i := l.insts, l.how, l.i
-		next := how[insts[i].Op]
-		for stop := min(i+atOnce, l.end); i < stop; {
-			in, now := &insts[i], next
-			next = how[insts[min(i+1, len(insts)-1)].Op]
+		insts, i := l.insts, l.i
+		next := l.how[insts[i].Op].lower
+		for stop := min(i+mostAtOnce, l.end); i < stop; {
+			in, lower := &insts[i], next
+			next = l.how[insts[i+1].Op].lower
 			l.before, l.told = l.told, 0
-			now.lower(l, in, now.arg)
+			lower(l, in, l.how[in.Op].arg)
 			if l.i != i { // more than one was lowered
 				i = l.i
-				next = how[insts[min(i+1, len(insts)-1)].Op]
+				next = l.how[insts[i+1].Op].lower
 			}
 			i++
 			l.i = i
@@ -145,9 +155,22 @@ func (l *lowerer) body() {
 	}
 }
 
+// makeRoom makes room for the next instructions, if the code is not too large yet.
+func (l *lowerer) makeRoom() bool {
+	if l.a.Len() > l.most-roomAtOnce {
+		return false
+	}
+	l.a.Reserve(roomAtOnce)
+	if cap(l.sites)-len(l.sites) < 2*mostAtOnce {
+		l.moreSites(2 * mostAtOnce)
+	}
+	l.full, l.noted = min(l.a.Room(), l.most)-roomAtOnce, cap(l.sites)-2*mostAtOnce
+	return true
+}
+
 // finish writes what lies out of line and completes the jumps forward.
 func (l *lowerer) finish() {
-	l.most = math.MaxInt // what follows is at most as much again for each loop
+	l.most, l.ahead = math.MaxInt, 0 // what follows is at most as much again for each loop
 	for _, lp := range l.loops {
 		l.single(lp)
 	}

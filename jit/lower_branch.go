@@ -44,16 +44,16 @@ func lowerLoadImmJump(l *lowerer, in *pvm.Inst, _ uint32) {
 	l.jump(l.blocks[l.n].Target)
 }
 
-// jump goes to a block.
+// jump goes to a block, behind the payment if that is paid already.
 func (l *lowerer) jump(target uint32) {
-	at := l.labels[target]
+	at, skip := l.labels[target], payment(l.ahead)
 	switch {
 	case at >= notYet && int(target) == l.n+1: // falls through
 	case at >= notYet:
 		l.a.Jmp32(0)
-		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target, l.skip})
+		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target, skip})
 	default:
-		if rel := int(at+l.skip) - l.a.Len() - 2; rel >= -128 {
+		if rel := int(at+skip) - l.a.Len() - 2; rel >= -128 {
 			l.a.Jmp8(int8(rel))
 		} else {
 			l.a.Jmp32(int32(rel - 3))
@@ -79,12 +79,12 @@ func (l *lowerer) branch(c amd64.Cond) {
 		l.fixups = append(l.fixups, fixup{uint32(l.a.Len() - 4), target, 0})
 		return
 	}
-	if rel := int(at+l.skip) - l.a.Len() - 2; rel >= -128 {
+	if rel := int(at+payment(l.ahead)) - l.a.Len() - 2; rel >= -128 {
 		l.a.Jcc8(c, int8(rel))
 	} else {
 		l.a.Jcc32(c, int32(rel-4))
 	}
-	if l.skip > 0 { // it does not go where it has paid for
+	if l.ahead > 0 { // it does not go where it has paid for
 		l.a.RegImm(amd64.Add64, gasReg, int32(l.ahead))
 	}
 }

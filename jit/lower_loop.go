@@ -41,11 +41,8 @@ func (l *lowerer) short(b *pvm.Block) bool {
 func (l *lowerer) twice(b *pvm.Block) {
 	l.a.AlignTo(loopAlignment, loopAlignment)
 	l.labels[l.n] = uint32(l.a.Len())
-	l.a.Pay(gasReg, int32(2*b.Cost))
+	l.pay(l.n, 2*b.Cost)
 	l.loops = append(l.loops, loop{block: l.n, unpaid: uint32(l.a.Len() - 4)})
-	l.gasJumps = append(l.gasJumps, 0)
-	l.forget()
-	l.told = 0
 
 	l.half, l.ahead = true, uint16(b.Cost)
 	l.body()
@@ -65,7 +62,7 @@ func (l *lowerer) single(lp loop) {
 	l.gasJumps[lp.block] = uint32(l.a.Len() - 4)
 	l.forget()
 	l.told = 0
-	l.n, l.i, l.end = lp.block, int(b.First), int(b.End())
+	l.enter(lp.block)
 	l.body()
 	l.jump(uint32(lp.block) + 1)
 

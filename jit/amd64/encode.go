@@ -41,6 +41,9 @@ func (a *Asm) Len() int { return a.n }
 // Bytes returns what was written; it aliases the buffer.
 func (a *Asm) Bytes() []byte { return a.buf[:a.n] }
 
+// Room is how many octets can be written in all before room has to be made.
+func (a *Asm) Room() int { return len(a.buf) - Slack }
+
 // Reserve makes room for n more octets.
 func (a *Asm) Reserve(n int) {
 	if a.n+n+Slack > len(a.buf) {
