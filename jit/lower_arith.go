@@ -5,6 +5,7 @@ import (
 
 	"damson/internal/pvm"
 	"damson/jit/amd64"
+	"damson/jit/exec"
 )
 
 // lowerBitwise is d = a ∘ b for 64 bits, bitwise. Where both operands fit 32 bits with sign, so does the result.
@@ -282,9 +283,9 @@ func lowerMulUpperSU(l *lowerer, in *pvm.Inst, _ uint32) {
 	l.a.RegReg(amd64.Mov64, scratch, a)
 	l.a.ShiftImm(amd64.Sar64, scratch, 63)
 	l.a.RegReg(amd64.And64, scratch, b)
-	l.a.RegMem(amd64.Store64, scratch, spill0)
+	l.a.ToContext(scratch, exec.OffsetSpill0)
 	l.mulUpper(d, a, b)
-	l.a.RegMem(amd64.SubMem64, d, spill0)
+	l.a.RegMem(amd64.SubMem64, d, amd64.Context(exec.OffsetSpill0))
 	l.wrote64(d)
 }
 

@@ -175,8 +175,7 @@ func lowerBitwiseImm(l *lowerer, in *pvm.Inst, op uint32) {
 		l.wrote32(d)
 	} else {
 		known := l.signed(s)
-		l.move(d, s)
-		l.a.RegImm(amd64.Op(op), d, int32(in.X))
+		l.a.ThreeImm(amd64.Op(op), d, s, int32(in.X))
 		l.wroteKnown(d, known)
 	}
 	l.setFlags(d)

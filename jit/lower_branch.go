@@ -136,7 +136,8 @@ func (l *lowerer) lookUp(base amd64.Reg, disp int32) {
 	l.a.RegImm(amd64.Cmp32, scratch, int32(l.jumps))
 	l.interpretIf(amd64.AboveOrEqual)
 	if l.gaps {
-		l.tableOperand(func(m amd64.Operand) { l.a.RegMem(amd64.Load64, scratch, m) })
+		l.a.RegMem(amd64.Load64, scratch, amd64.Table(scratch, 0))
+		l.endsWithTable()
 		l.a.RegReg(amd64.Test64, scratch, scratch)
 		l.interpretIf(amd64.Equal)
 	}
@@ -147,11 +148,9 @@ func (l *lowerer) jumpTable() {
 		l.a.JmpReg(scratch)
 		return
 	}
-	l.tableOperand(l.a.JmpMem)
+	l.a.JmpMem(amd64.Table(scratch, 0))
+	l.endsWithTable()
 }
 
-// tableOperand emits an instruction that ends with the address of the jump table, which is not known yet.
-func (l *lowerer) tableOperand(emit func(amd64.Operand)) {
-	emit(amd64.Table(scratch, 0))
-	l.tables = append(l.tables, uint32(l.a.Len()-4))
-}
+// endsWithTable notes that the last instruction ends with the address of the jump table, which is not known yet.
+func (l *lowerer) endsWithTable() { l.tables = append(l.tables, uint32(l.a.Len()-4)) }

@@ -6,28 +6,22 @@ import (
 	"damson/jit/exec"
 )
 
-// Context slots in which a lowering may keep a register.
-var (
-	spill0 = amd64.Context(exec.OffsetSpill0)
-	spill1 = amd64.Context(exec.OffsetSpill1)
-)
-
 // park saves RAX and RDX, which some instructions insist on, except the one that is overwritten anyway.
 func (l *lowerer) park(d amd64.Reg) {
 	if d != amd64.RAX {
-		l.a.RegMem(amd64.Store64, amd64.RAX, spill0)
+		l.a.ToContext(amd64.RAX, exec.OffsetSpill0)
 	}
 	if d != amd64.RDX {
-		l.a.RegMem(amd64.Store64, amd64.RDX, spill1)
+		l.a.ToContext(amd64.RDX, exec.OffsetSpill1)
 	}
 }
 
 func (l *lowerer) unpark(d amd64.Reg) {
 	if d != amd64.RAX {
-		l.a.RegMem(amd64.Load64, amd64.RAX, spill0)
+		l.a.FromContext(amd64.RAX, exec.OffsetSpill0)
 	}
 	if d != amd64.RDX {
-		l.a.RegMem(amd64.Load64, amd64.RDX, spill1)
+		l.a.FromContext(amd64.RDX, exec.OffsetSpill1)
 	}
 }
 

@@ -100,7 +100,7 @@ func (l *lowerer) scaledSum(skip int, t uint8, s amd64.Reg, scale uint8) bool {
 	}
 	l.read64(base)
 	l.read64(s)
-	l.a.RegMem(amd64.Lea64, host(t), amd64.Indexed(base, s, scale, 0))
+	l.a.LeaScaled(host(t), base, s, scale)
 	l.wrote64(host(t))
 	l.i += skip + 1
 	return true

@@ -191,6 +191,8 @@ func (a *Asm) RegReg(op Op, dst, src Reg) {
 		reg, rm = src, dst
 	}
 	switch {
+	case op&(opF3|opTwo|opWide) == opTwo|opWide:
+		a.twoOctets(uint64(op>>8&0xff), reg, rm)
 	case op&(opF3|opTwo) != 0:
 		a.modRM(op, reg, rm, false)
 	case op&opWide != 0:
@@ -224,68 +226,6 @@ func (a *Asm) Move(op Op, dst, src Reg) {
 		n = 0
 	}
 	a.put(v, n)
-}
-
-// Three sets dst to left op right for a 64-bit op that overwrites its left operand. dst is not right, unless it is left.
-func (a *Asm) Three(op Op, dst, left, right Reg) {
-	v, n := pair(right, dst)|wide(op), 3
-	if both := v<<24 | pair(left, dst) | wide(Mov64); dst != left {
-		v, n = both, 6
-	}
-	a.put(v, n)
-}
-
-// ThreeShift sets dst to src shifted by a constant, for a shift of 64 bits.
-func (a *Asm) ThreeShift(s Shift, dst, src Reg, count uint8) {
-	v, n := pair(Reg(s&7), dst)|wide(0xc1)|uint64(count)<<24, 4
-	if both := v<<24 | pair(src, dst) | wide(Mov64); dst != src {
-		v, n = both, 7
-	}
-	a.put(v, n)
-}
-
-// LeaSum sets dst to left plus right.
-func (a *Asm) LeaSum(dst, left, right Reg) {
-	if left&7 == RBP { // which as a base needs a displacement
-		left, right = right, left
-	}
-	v := pair(dst, left)&7 | uint64(right>>3)<<1 | wide(0x8d) | uint64(rmSIB|dst&7<<3)<<16 | uint64(right&7<<3|left&7)<<24
-	if left&7 != RBP {
-		a.put(v, 4)
-	} else {
-		a.put(v|modDisp8<<16, 5)
-	}
-}
-
-// Sum sets dst to src plus disp. Whether that leaves the flags as they were depends on whether dst is src.
-func (a *Asm) Sum(dst, src Reg, disp int32) {
-	switch {
-	case src == R12 && dst != src:
-		a.RegMem(Lea64, dst, Based(src, disp))
-		return
-	case dst == src && (disp == 128 || dst == RAX): // of which there are shorter forms
-		a.AddImm(Add64, dst, disp)
-		return
-	}
-	v, flip := pair(0, dst)|wide(0x81), uint64(2<<8)
-	if dst != src {
-		v, flip = pair(dst, src)^(0xc0^2*modDisp8)<<16|wide(0x8d), 3*modDisp8<<16
-	}
-	n := 7
-	if disp == int32(int8(disp)) {
-		v, n = v^flip, 4
-	}
-	a.put(v|uint64(uint32(disp))<<24, n)
-}
-
-// Pay subtracts imm from dst and jumps if the result is less than 0, to where [Asm.PatchInt32] says.
-func (a *Asm) Pay(dst Reg, imm int32) {
-	if imm != int32(int8(imm)) {
-		a.RegImm(Sub64, dst, imm)
-		a.Jcc32(Less, 0)
-		return
-	}
-	a.put2(pair(5, dst)|wide(0x83)|uint64(uint8(imm))<<24, 4, 0x0f|uint64(0x80|Less)<<8, 6)
 }
 
 // modRM emits a register form; force adds a REX prefix that only selects SPL, BPL, SIL or DIL.
@@ -327,27 +267,6 @@ func (a *Asm) guest(op Op, reg Reg, m Operand) {
 	narrow := uint64(op >> 19 & 1)
 	v = (v<<(narrow*8)|0x66*narrow)<<16 | prefixGuest
 	a.put2(v, int(4+uint64(op>>16&1)+narrow), m.bits|uint64(reg&7)<<3, int(m.size))
-}
-
-// GuestDisp emits an access to guest memory at base+disp, as RegMem does for [Guest]: most accesses are of this kind. base is
-// not RSP.
-func (a *Asm) GuestDisp(op Op, reg, base Reg, disp int32) {
-	if base == R12 {
-		a.RegMem(op, reg, Guest(base, disp))
-		return
-	}
-	mod, size := uint64(0xc0^2*modDisp8), 4
-	if disp == int32(int8(disp)) {
-		mod, size = 0xc0^modDisp8, 1
-	}
-	if disp == 0 && base&7 != RBP {
-		mod, size = 0xc0, 0
-	}
-	p := pair(reg, base)
-	v := uint64(op&0xffff)<<8 | uint64(rexNone) | p&7 | uint64(op>>17&1)<<3
-	narrow := uint64(op >> 19 & 1)
-	v = (v<<(narrow*8)|0x66*narrow)<<16 | prefixGuest
-	a.put2(v, int(4+uint64(op>>16&1)+narrow), p>>16^mod|uint64(uint32(disp))<<8, 1+size)
 }
 
 // before is what precedes ModRM, prefixes and opcode, and how many octets that is.

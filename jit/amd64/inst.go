@@ -68,11 +68,12 @@ func (a *Asm) ImulImm32(dst, src Reg, imm int32) { a.imulImm(0, dst, src, imm) }
 func (a *Asm) ImulImm64(dst, src Reg, imm int32) { a.imulImm(opWide, dst, src, imm) }
 
 func (a *Asm) imulImm(wide Op, dst, src Reg, imm int32) {
+	opcode, size := uint64(0x69<<8), 4
 	if imm == int32(int8(imm)) {
-		a.modRMImm(0x6b|wide, dst, src, false, uint64(uint8(imm)), 1)
-		return
+		opcode, size = 0x6b<<8, 1
 	}
-	a.modRMImm(0x69|wide, dst, src, false, uint64(uint32(imm)), 4)
+	v, n := shorten(pair(dst, src)|opcode|uint64(uint32(imm))<<24, uint64(wide>>17&1)<<3)
+	a.put(v, n+2+size)
 }
 
 // Shift is a shift or rotate, by the digit in its ModRM octet; +8 makes it 64 bits wide.
@@ -92,19 +93,21 @@ const (
 	Sar64 Shift = 8 | Sar32
 )
 
-func (s Shift) wide() Op { return Op(s>>3) * opWide }
-
 // ShiftImm shifts dst by a constant.
 func (a *Asm) ShiftImm(s Shift, dst Reg, count uint8) {
+	opcode, size := uint64(0xc1), 3
 	if count == 1 {
-		a.modRM(0xd1|s.wide(), Reg(s&7), dst, false)
-		return
+		opcode, size = 0xd1, 2
 	}
-	a.modRMImm(0xc1|s.wide(), Reg(s&7), dst, false, uint64(count), 1)
+	v, n := shorten(pair(Reg(s&7), dst)|opcode<<8|uint64(count)<<24, uint64(s&8))
+	a.put(v, n+size)
 }
 
 // ShiftCL shifts dst by CL.
-func (a *Asm) ShiftCL(s Shift, dst Reg) { a.modRM(0xd3|s.wide(), Reg(s&7), dst, false) }
+func (a *Asm) ShiftCL(s Shift, dst Reg) {
+	v, n := shorten(pair(Reg(s&7), dst)|0xd3<<8, uint64(s&8))
+	a.put(v, n+2)
+}
 
 // Unary is a one-operand instruction, by the digit in its ModRM octet; +8 makes it 64 bits wide.
 type Unary uint8
@@ -125,7 +128,10 @@ const (
 )
 
 // Unary emits op on r.
-func (a *Asm) Unary(op Unary, r Reg) { a.modRM(0xf7|Op(op>>3)*opWide, Reg(op&7), r, false) }
+func (a *Asm) Unary(op Unary, r Reg) {
+	v, n := shorten(pair(Reg(op&7), r)|0xf7<<8, uint64(op&8))
+	a.put(v, n+2)
+}
 
 // Cdq spreads the sign of EAX over EDX, Cqo that of RAX over RDX.
 func (a *Asm) Cdq() { a.put(0x99, 1) }
@@ -142,13 +148,13 @@ func (a *Asm) Bswap(r Reg) {
 func (a *Asm) Movzx8(dst, src Reg) { a.modRM(0xb60f|opTwo, dst, src, src >= RSP) }
 
 // Movsx8 is described with Movzx8.
-func (a *Asm) Movsx8(dst, src Reg) { a.modRM(0xbe0f|opTwo|opWide, dst, src, false) }
+func (a *Asm) Movsx8(dst, src Reg) { a.twoOctets(0xbe, dst, src) }
 
 // Set sets the low octet of r to 1 if c holds and else to 0.
 func (a *Asm) Set(c Cond, r Reg) { a.modRM(0x900f|Op(c)<<8|opTwo, 0, r, r >= RSP) }
 
 // Cmov copies all of src to dst if c holds.
-func (a *Asm) Cmov(c Cond, dst, src Reg) { a.modRM(0x400f|Op(c)<<8|opTwo|opWide, dst, src, false) }
+func (a *Asm) Cmov(c Cond, dst, src Reg) { a.twoOctets(0x40|uint64(c), dst, src) }
 
 // StoreImm writes the low octets of imm, 1, 2, 4 or 8 by op's width; the last sign-extends it.
 func (a *Asm) StoreImm(op Op, m Operand, imm int32) {
