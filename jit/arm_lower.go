@@ -50,7 +50,10 @@ func (l *armLowerer) written(int) *exec.Draft { return nil }
 
 func (l *armLowerer) close() {}
 
-func (l *armLowerer) paysAhead() []uint16 { return nil }
+func (l *armLowerer) notes() notes { return notes{} }
+
+// locate finds what was noted of an access.
+func (l *armLowerer) locate(c *code, at uint32) site { return c.site(at) }
 
 func (l *armLowerer) begin() {
 	l.a.Reset()

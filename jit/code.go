@@ -16,13 +16,21 @@ type code struct {
 	program  *pvm.Program
 	labels   []uint32 // by block: where it begins in the code
 	sites    []site   // by place in the code
-	extra    []uint16 // by block: what it pays for others, where the processor's lowering does that
 	gasStubs []stubs
-	native   *exec.Code
-	size     int     // octets of native
-	weight   *weight // the same, for the collector
+	notes
+	native *exec.Code
+	size   int     // octets of native
+	weight *weight // the same, for the collector
 
-	fallback func() pvm.Stepper // the interpreter's idea of the program, made when it is first needed
+	locate   func(at uint32) site // finds the instruction behind an access to guest memory
+	fallback func() pvm.Stepper   // the interpreter's idea of the program, made when it is first needed
+}
+
+// notes are what only some lowerings have to say of the code.
+type notes struct {
+	extra   []uint16 // by block: what it pays for others
+	singles []stubs  // where what belongs to a loop lies out of line
+	doubles bool     // short loops are lowered twice
 }
 
 // maxFused is how many instructions may be lowered together with an access to memory behind them.
@@ -143,7 +151,7 @@ func (c *code) step(m *pvm.Machine, at site) (pvm.Exit, bool) {
 
 // fault lets the interpreter repeat the access that the hardware refused, which tells exactly how the run ends.
 func (c *code) fault(m *pvm.Machine, ctx *exec.Context, s *exec.Space) (pvm.Exit, bool) {
-	at := c.site(uint32(ctx.FaultPC - uint64(c.native.Base())))
+	at := c.locate(uint32(ctx.FaultPC - uint64(c.native.Base())))
 	pc := c.program.PC(at.inst)
 	exit, stopped := c.step(m, at)
 	fits := exit.Reason == pvm.PageFault || exit.Reason == pvm.Panic || exit.Reason == pvm.OutOfGas

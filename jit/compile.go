@@ -13,7 +13,7 @@ import (
 // pass is what is kept of a program while it is lowered, for whatever processor. Positions are octets from the start of
 // the code.
 type pass struct {
-	insts   []pvm.Inst // and some behind the last, so that windows of them can be taken
+	insts   []pvm.Inst // and one more behind the last
 	blocks  []pvm.Block
 	circles []uint32 // blocks that branch back to themselves
 	n       int      // the block being lowered
@@ -38,7 +38,8 @@ type assembler interface {
 	begin()                          // forgets the last program and writes the ways out
 	lowerBlocks() bool               // lowers all blocks, or finds that they become too large
 	finish()                         // completes the jumps
-	paysAhead() []uint16             // by block, what it pays for others; or nil
+	notes() notes                    // what is kept of the lowering
+	locate(c *code, at uint32) site  // finds the instruction that accesses guest memory at a place in the code
 	gasStubs() []stubs               // ends the code with the ways out of blocks that cannot be paid
 	code() []byte                    // what was written
 	written(size int) *exec.Draft    // what was written, if it is a draft with so much room
@@ -67,8 +68,8 @@ type slowPath struct {
 	ahead   uint16
 }
 
-// site says which instruction a place in the code belongs to: the start of each access to guest memory, and what
-// follows each call of a stub.
+// site says which instruction a place in the code belongs to: what follows each call of a stub and, if the lowering does not
+// find it again when it is asked for, the start of each access to guest memory.
 type site struct {
 	at      uint32
 	inst    uint32
@@ -132,10 +133,10 @@ func endKind(b *pvm.Block) uint8 { return endKinds[b.Target>>31][b.Last] }
 
 // reset readies the pass for another program, and counts its branches.
 func (s *pass) reset(p *pvm.Program, most int) (branches int) {
-	s.insts, s.blocks, s.most, s.guest = slices.Grow(p.Insts, pvm.Ahead)[:len(p.Insts)+pvm.Ahead], p.Blocks, most, len(p.Code())
+	s.insts, s.blocks, s.most, s.guest = withNext(p.Insts), p.Blocks, most, len(p.Code())
 	s.labels = make([]uint32, len(p.Blocks)) // the code keeps them
 	s.fixups = slices.Grow(s.fixups[:0], len(p.Blocks))
-	s.sites = slices.Grow(s.sites[:0], len(p.Insts)/4)
+	s.sites = s.sites[:0]
 	s.gasJumps = slices.Grow(s.gasJumps[:0], len(p.Blocks))
 	s.slow, s.tables = s.slow[:0], s.tables[:0]
 	s.jumps = uint32(len(p.JumpTable))
@@ -164,22 +165,6 @@ func (s *pass) reset(p *pvm.Program, most int) (branches int) {
 	return branches
 }
 
-// moreSites makes room for n more sites, and for what the rest of the program will need if it goes on like this.
-func (s *pass) moreSites(n int) {
-	rest := len(s.sites) * (len(s.insts) - s.i) / max(s.i, 1)
-	s.sites = slices.Grow(s.sites, n+rest+rest/16)
-}
-
-// takeSites takes the sites from the pass: as they are, if little room is left, since to copy megabytes takes milliseconds.
-func (s *pass) takeSites() []site {
-	sites := s.sites
-	if len(sites) < cap(sites)/4*3 {
-		return slices.Clone(sites)
-	}
-	s.sites = nil
-	return sites
-}
-
 // lower writes the code of a whole program.
 func lower(a assembler, p *pvm.Program) error {
 	most := maxOutput(len(p.Code()))
@@ -197,6 +182,9 @@ func lower(a assembler, p *pvm.Program) error {
 	a.finish()
 	return nil
 }
+
+// withNext adds one behind the last instruction, so that there always is a next one to look at.
+func withNext(insts []pvm.Inst) []pvm.Inst { return slices.Grow(insts, 1)[:len(insts)+1] }
 
 // enter makes block n the one that is lowered.
 func (s *pass) enter(n int) *pvm.Block {
@@ -218,7 +206,7 @@ func publish(a assembler, p *pvm.Program) (*code, error) {
 	s := a.common()
 	c := &code{program: p, labels: s.labels, gasStubs: a.gasStubs()}
 	s.labels = nil
-	c.sites, c.extra = s.takeSites(), slices.Clone(a.paysAhead())
+	c.sites, c.notes = slices.Clone(s.sites), a.notes()
 	text := a.code()
 	table := (len(text) + 63) &^ 63
 	c.size = table + 8*len(p.JumpTable)

@@ -86,6 +86,11 @@ func (e *Engine) recompile(p *pvm.Program) (*code, error) {
 		return nil, err
 	}
 	c.fallback = newFallback(e.fallback, p)
+	c.locate = func(at uint32) site {
+		a := e.lowerers.get()
+		defer e.lowerers.put(a)
+		return a.locate(c, at)
+	}
 	if e.names != nil {
 		if err := e.names.add(c); err != nil {
 			return nil, fmt.Errorf("jit: write the perf map: %w", err)

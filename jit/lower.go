@@ -3,6 +3,7 @@ package jit
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"damson/internal/pvm"
 	"damson/jit/amd64"
@@ -32,10 +33,10 @@ type lowerer struct {
 	draft *exec.Draft // that the code is written into, or nil
 	drawn bool        // there is to be one
 
-	full  int // when so much is written
-	noted int // or there are so many sites, more room has to be made
+	full int // when so much is written, more room has to be made
 
 	loops   []loop   // that are not finished yet
+	singles []stubs  // where rounds of loops are that are paid alone
 	extra   []uint16 // by block: what it pays for others, see plan
 	latches []latch  // for plan
 	around  []uint32 // for plan
@@ -78,7 +79,7 @@ func (l *lowerer) begin() {
 	if l.drawn {
 		l.open()
 	}
-	l.loops, l.gasJumps, l.ahead, l.full = l.loops[:0], l.gasJumps[:len(l.blocks)], 0, -1
+	l.loops, l.singles, l.gasJumps, l.ahead, l.full = l.loops[:0], l.singles[:0], l.gasJumps[:len(l.blocks)], 0, -1
 	l.doubles = len(l.circles) <= someLoops+len(l.insts)/instsByLoop
 	l.plan()
 	l.stub(kindStep)
@@ -126,13 +127,15 @@ func (l *lowerer) pay(n int, cost uint32) {
 	l.told = 0
 }
 
-func (l *lowerer) paysAhead() []uint16 { return l.extra }
+func (l *lowerer) notes() notes {
+	return notes{extra: slices.Clone(l.extra), singles: slices.Clone(l.singles), doubles: l.doubles}
+}
 
 // body lowers the instructions of a block that is paid for. How the next one is lowered is found before this one is, so
 // that the processor knows early where to go.
 func (l *lowerer) body() {
 	for l.i < l.end {
-		if (l.a.Len() > l.full || len(l.sites) > l.noted) && !l.makeRoom() {
+		if l.a.Len() > l.full && !l.makeRoom() {
 			return
 		}
 		insts, i := l.insts, l.i
@@ -161,10 +164,7 @@ func (l *lowerer) makeRoom() bool {
 		return false
 	}
 	l.a.Reserve(roomAtOnce)
-	if cap(l.sites)-len(l.sites) < 2*mostAtOnce {
-		l.moreSites(2 * mostAtOnce)
-	}
-	l.full, l.noted = min(l.a.Room(), l.most)-roomAtOnce, cap(l.sites)-2*mostAtOnce
+	l.full = min(l.a.Room(), l.most) - roomAtOnce
 	return true
 }
 
@@ -271,13 +271,6 @@ func (l *lowerer) interpretIf(c amd64.Cond) {
 }
 
 func (l *lowerer) callStub(at int) { l.a.Call32(int32(at - l.a.Len() - 5)) }
-
-// access notes that the next instruction touches guest memory. There is room for two notes by each instruction.
-func (l *lowerer) access() {
-	n := len(l.sites)
-	l.sites = l.sites[:n+1]
-	l.sites[n] = site{uint32(l.a.Len()), uint32(l.i), l.pending(), l.ahead}
-}
 
 // shortJump emits a jump forward over less than 128 octets, which land completes.
 func (l *lowerer) shortJump(c amd64.Cond) int {

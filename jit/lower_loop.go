@@ -57,8 +57,8 @@ func (l *lowerer) single(lp loop) {
 	b := &l.blocks[lp.block]
 	l.a.Reserve(maxLowered)
 	l.patch(lp.unpaid, l.a.Len())
-	l.a.RegImm(amd64.Add64, gasReg, int32(b.Cost))
-	l.a.Jcc32(amd64.Less, 0)
+	l.singles = append(l.singles, stubs{uint32(l.a.Len()), uint32(lp.block)})
+	l.payAlone(b)
 	l.gasJumps[lp.block] = uint32(l.a.Len() - 4)
 	l.forget()
 	l.told = 0
@@ -70,4 +70,10 @@ func (l *lowerer) single(lp loop) {
 	l.patch(lp.leaves, l.a.Len())
 	l.a.RegImm(amd64.Add64, gasReg, int32(b.Cost))
 	l.jump(uint32(lp.block) + 1)
+}
+
+// payAlone takes half of the payment for two rounds back.
+func (l *lowerer) payAlone(b *pvm.Block) {
+	l.a.RegImm(amd64.Add64, gasReg, int32(b.Cost))
+	l.a.Jcc32(amd64.Less, 0)
 }

@@ -6,18 +6,17 @@ import (
 )
 
 // Guest memory is reached by these functions only, through amd64.Guest and amd64.GuestAbsolute: the hardware reduces the
-// address modulo 2^32 and checks the access. Nothing is emitted between access() and the access itself.
+// address modulo 2^32 and checks the access. What an instruction does before it touches memory is no more than to extend
+// registers and to write the scratch register, so that it can begin again: see locate.
 
 func lowerLoad(l *lowerer, in *pvm.Inst, op uint32) {
 	d := host(in.A)
-	l.access()
 	l.a.RegMem(amd64.Op(op), d, amd64.GuestAbsolute(uint32(in.X)))
 	l.loaded(d, amd64.Op(op))
 }
 
 func lowerLoadInd(l *lowerer, in *pvm.Inst, op uint32) {
 	d := host(in.A)
-	l.access()
 	l.a.GuestDisp(amd64.Op(op), d, host(in.B), int32(in.X))
 	l.wroteSigned(d)
 	l.keptFlags(d)
@@ -26,7 +25,6 @@ func lowerLoadInd(l *lowerer, in *pvm.Inst, op uint32) {
 // lowerLoadIndWhole is lowerLoadInd for what does not fit 32 bits with sign.
 func lowerLoadIndWhole(l *lowerer, in *pvm.Inst, op uint32) {
 	d := host(in.A)
-	l.access()
 	l.a.GuestDisp(amd64.Op(op), d, host(in.B), int32(in.X))
 	l.wrote64(d)
 	l.keptFlags(d)
@@ -43,7 +41,6 @@ func lowerStore(l *lowerer, in *pvm.Inst, op uint32) {
 	if amd64.Op(op) == amd64.Store64 {
 		l.read64(s)
 	}
-	l.access()
 	l.a.RegMem(amd64.Op(op), s, amd64.GuestAbsolute(uint32(in.X)))
 	l.keptFlags(scratch)
 }
@@ -53,19 +50,16 @@ func lowerStoreInd(l *lowerer, in *pvm.Inst, op uint32) {
 	if amd64.Op(op) == amd64.Store64 {
 		l.read64(s)
 	}
-	l.access()
 	l.a.GuestDisp(amd64.Op(op), s, host(in.B), int32(in.X))
 	l.keptFlags(scratch)
 }
 
 func lowerStoreImm(l *lowerer, in *pvm.Inst, op uint32) {
-	l.access()
 	l.a.StoreImm(amd64.Op(op), amd64.GuestAbsolute(uint32(in.X)), int32(in.Y))
 	l.keptFlags(scratch)
 }
 
 func lowerStoreImmInd(l *lowerer, in *pvm.Inst, op uint32) {
-	l.access()
 	l.a.StoreImm(amd64.Op(op), amd64.Guest(host(in.A), int32(in.X)), int32(in.Y))
 	l.keptFlags(scratch)
 }
@@ -89,7 +83,6 @@ func (l *lowerer) loadFrom(n int, t uint8, base, index amd64.Reg, scale uint8) {
 	if scale == 0 && base&7 == amd64.RBP {
 		base, index = index, base
 	}
-	l.access()
 	l.a.RegMem(op, host(t), amd64.GuestIndexed(base, index, scale, int32(load.X)))
 	l.loaded(host(t), op)
 	l.i += n

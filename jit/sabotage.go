@@ -33,11 +33,11 @@ var sabotages = [...]func(t *[256]lowering[*lowerer]){
 	}),
 	// The flags are said to be what they are not.
 	after(pvm.MulImm64, func(l *lowerer, in *pvm.Inst) { l.setFlags(host(in.A)) }),
-	// An access is blamed on the instruction before it.
-	before(pvm.StoreImmIndU16, func(l *lowerer, in *pvm.Inst) {
-		l.i--
-		lowerStoreImmInd(l, in, uint32(amd64.Store16))
-		l.i++
+	// A load writes its register although it faults.
+	before(pvm.LoadIndI8, func(l *lowerer, in *pvm.Inst) {
+		if in.A != in.B {
+			l.a.MovImm32(host(in.A), 0)
+		}
 	}),
 	// The first round of a short loop forgets what was paid for the second.
 	before(pvm.StoreIndU32, func(l *lowerer, _ *pvm.Inst) { l.ahead = 0 }),

@@ -55,9 +55,6 @@ type Block struct {
 // End is the index of the instruction behind the block.
 func (b *Block) End() uint32 { return b.First + b.Cost/Cost }
 
-// Ahead is how many more instructions Program.Insts has room for, for those who look at many at once.
-const Ahead = 17
-
 // HaltAddress is where a dynamic jump ends the program. GP eq:jumptablealignment.
 const HaltAddress = 1<<32 - 1<<16
 
@@ -85,7 +82,7 @@ func (b Blob) Decode() (*Program, error) {
 	p := &Program{blob: b}
 	p.findStarts()
 	targets := p.findTargets()
-	p.Insts = make([]Inst, len(p.pcs), len(p.pcs)+Ahead)
+	p.Insts = make([]Inst, len(p.pcs), len(p.pcs)+1) // for those who look one ahead
 	end, blocks := len(p.pcs)-1, 1
 	for i, pc := range p.pcs[:end] {
 		p.decodeInst(&p.Insts[i], pc, p.pcs[i+1], targets)
