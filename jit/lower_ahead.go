@@ -26,20 +26,17 @@ func (l *lowerer) plan() {
 			l.labels[i] += b.Cost
 		}
 	}
-	latches := l.latches[:0]
-	for i := len(l.blocks) - 1; i >= 0; i-- {
-		b, self := &l.blocks[i], uint32(i)
-		kind := endKind(b)
-		target := self // which is to pay for nobody
-		if kind-endsJump <= endsCall-endsJump {
-			target = b.Target
+	latches, blocks := l.latches[:0], l.blocks
+	labels, extra := l.labels[:len(blocks)], l.extra[:len(blocks)]
+	for i := len(blocks) - 1; i >= 0; i-- {
+		b, self := &blocks[i], uint32(i)
+		kind, target := endKind(b), b.Target
+		extra[i] = 0
+		if kind&endsJump != 0 && target < self {
+			latches = append(latches, latch{self, target, kind == endsJump})
 		}
-		if b.Target == self+1 {
-			target = self
-		}
-		l.payFor(self, target)
-		if kind&endsJump != 0 && b.Target < self {
-			latches = append(latches, latch{self, b.Target, kind == endsJump})
+		if kind-endsJump <= endsCall-endsJump && target != self+1 {
+			payFor(labels, extra, self, target)
 		}
 	}
 	l.latches = latches
@@ -66,22 +63,21 @@ func (l *lowerer) payForLoops() {
 		}
 		heads = append(heads, at.target)
 		if !at.jumps {
-			l.payFor(at.block, at.target)
+			payFor(l.labels, l.extra, at.block, at.target)
 		}
 	}
 	l.around = heads
 }
 
 // payFor makes block i pay for another one, target, unless others count on what it pays.
-func (l *lowerer) payFor(i, target uint32) {
-	here, there := &l.labels[i], &l.labels[target]
-	pays, counted := *there&paysMask, uint32(countedOn)
-	if pays > maxAhead || *here&(countedOn|paysMask) > maxAhead || i == target {
-		pays, counted = 0, 0
+func payFor(labels []uint32, extra []uint16, i, target uint32) {
+	pays := labels[target] & paysMask
+	if pays > maxAhead || labels[i]&(countedOn|paysMask) > maxAhead || i == target {
+		return
 	}
-	*there |= counted
-	*here += pays
-	l.extra[i] = uint16(pays)
+	labels[target] |= countedOn
+	labels[i] += pays
+	extra[i] = uint16(pays)
 }
 
 // payment is how many octets the payment of so much takes where a block begins, if anything is paid.
