@@ -31,5 +31,5 @@ func newAssembler(sabotage int) assembler {
 	if onARM {
 		return &armLowerer{how: sabotaged(&armLowerings, &armSabotages, sabotage)}
 	}
-	return &lowerer{how: sabotaged(&lowerings, &sabotages, sabotage), drawn: true}
+	return newLowerer(sabotaged(&lowerings, &sabotages, sabotage), true)
 }

@@ -41,7 +41,7 @@ func TestLower(t *testing.T) {
 // listing disassembles what belongs to the program's blocks.
 func listing(t *testing.T, p *pvm.Program) string {
 	t.Helper()
-	l := &lowerer{how: &lowerings}
+	l := newLowerer(&lowerings, false)
 	if err := lower(l, p); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func BenchmarkLower(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l := &lowerer{how: &lowerings}
+	l := newLowerer(&lowerings, false)
 	b.SetBytes(int64(len(img.Program.Code())))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -60,7 +60,7 @@ func (l *lowerer) until(at uint32) (site, bool) {
 		l.a.Reserve(maxLowered)
 		in, before := &l.insts[l.i], site{inst: uint32(l.i), pending: l.pending(), ahead: l.ahead}
 		l.before, l.told = l.told, 0
-		l.how[in.Op].lower(l, in, l.how[in.Op].arg)
+		l.lowers[in.Op](l, in, l.args[in.Op])
 		if l.a.Len() > int(at) {
 			return before, true
 		}

@@ -29,7 +29,6 @@ type lowerer struct {
 	halves[amd64.Reg]
 
 	a     amd64.Asm
-	how   *[256]lowering[*lowerer]
 	draft *exec.Draft // that the code is written into, or nil
 	drawn bool        // there is to be one
 
@@ -46,6 +45,18 @@ type lowerer struct {
 
 	told   zero // what the flags say behind the code of this instruction, if it says so
 	before zero // what they said in front of it
+
+	lowers [256]func(l *lowerer, in *pvm.Inst, arg uint32) // by opcode
+	args   [256]uint32
+}
+
+// newLowerer returns a lowerer by this table, which writes its code where it is to be run, or not.
+func newLowerer(how *[256]lowering[*lowerer], drawn bool) *lowerer {
+	l := &lowerer{drawn: drawn}
+	for op := range how {
+		l.lowers[op], l.args[op] = how[op].lower, how[op].arg
+	}
+	return l
 }
 
 // zero is what the flags say of a register: its number, and above that the condition that holds if it is 0. With the value 0
@@ -139,15 +150,15 @@ func (l *lowerer) body() {
 			return
 		}
 		insts, i := l.insts, l.i
-		next := l.how[insts[i].Op].lower
+		next := l.lowers[insts[i].Op]
 		for stop := min(i+mostAtOnce, l.end); i < stop; {
 			in, lower := &insts[i], next
-			next = l.how[insts[i+1].Op].lower
+			next = l.lowers[insts[i+1].Op]
 			l.before, l.told = l.told, 0
-			lower(l, in, l.how[in.Op].arg)
+			lower(l, in, l.args[in.Op])
 			if l.i != i { // more than one was lowered
 				i = l.i
-				next = l.how[insts[i+1].Op].lower
+				next = l.lowers[insts[i+1].Op]
 			}
 			i++
 			l.i = i

@@ -79,7 +79,7 @@ func (l *lowerer) loadsNext(n int, t uint8) bool {
 // if the access faults the interpreter begins again with the first of them, before which nothing has changed.
 func (l *lowerer) loadFrom(n int, t uint8, base, index amd64.Reg, scale uint8) {
 	load := &l.insts[l.i+n]
-	op := amd64.Op(l.how[load.Op].arg)
+	op := amd64.Op(l.args[load.Op])
 	if scale == 0 && base&7 == amd64.RBP {
 		base, index = index, base
 	}

@@ -20,7 +20,7 @@ import (
 // lowered returns the machine code of a program, before it is published.
 func lowered(tb testing.TB, p *pvm.Program) *lowerer {
 	tb.Helper()
-	l := &lowerer{how: &lowerings}
+	l := newLowerer(&lowerings, false)
 	if err := lower(l, p); err != nil {
 		tb.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestNeverWritableAndExecutable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &lowerer{how: &lowerings, drawn: seed%5 != 0}
+		l := newLowerer(&lowerings, seed%5 != 0)
 		if err := lower(l, p); err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ var hostileUnits = map[string][][]byte{
 func TestHostilePrograms(t *testing.T) {
 	const size = 400_000
 	for name, unit := range hostileUnits {
-		l := &lowerer{how: &lowerings}
+		l := newLowerer(&lowerings, false)
 		err := lower(l, hostile(t, unit, size))
 		t.Logf("%s: %d octets, %d sites, %v", name, l.a.Len(), len(l.sites), err)
 		if l.a.Len() > maxOutput(size)+maxLowered {
@@ -210,7 +210,7 @@ func TestDraft(t *testing.T) {
 	}
 	for name, unit := range hostileUnits {
 		p := hostile(t, unit, 300_000)
-		heap, draft := &lowerer{how: &lowerings}, &lowerer{how: &lowerings, drawn: true}
+		heap, draft := newLowerer(&lowerings, false), newLowerer(&lowerings, true)
 		err, errDraft := lower(heap, p), lower(draft, p)
 		if (err == nil) != (errDraft == nil) || !bytes.Equal(heap.code(), draft.code()) {
 			t.Errorf("%s: %v in the heap, %v in a draft, or the code differs", name, err, errDraft)
@@ -232,7 +232,7 @@ func BenchmarkHostile(b *testing.B) {
 	for name, unit := range hostileUnits {
 		b.Run(name, func(b *testing.B) {
 			p := hostile(b, unit, 4_000_000)
-			l := &lowerer{how: &lowerings, drawn: exec.Available() == nil}
+			l := newLowerer(&lowerings, exec.Available() == nil)
 			b.SetBytes(4_000_000)
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
