@@ -132,7 +132,11 @@ func (l *lowerer) lowerBlocks() bool {
 
 // pay begins a block, which takes so much.
 func (l *lowerer) pay(n int, cost uint32) {
-	l.a.Pay(gasReg, int32(cost))
+	if cost <= mostInPayment {
+		l.a.PayLittle(gasReg, uint8(cost))
+	} else {
+		l.a.Pay(gasReg, int32(cost))
+	}
 	l.gasJumps[n] = uint32(l.a.Len() - 4)
 	l.forget()
 	l.told = 0
@@ -164,9 +168,7 @@ func (l *lowerer) body() {
 			l.i = i
 		}
 	}
-	if l.pending() != 0 {
-		l.settle()
-	}
+	l.settle()
 }
 
 // makeRoom makes room for the next instructions, if the code is not too large yet.
@@ -241,6 +243,12 @@ func (l *lowerer) extend(r amd64.Reg) {
 
 // settle makes all upper halves what they should be, before code that others continue.
 func (l *lowerer) settle() {
+	if l.pending() != 0 {
+		l.extendAll()
+	}
+}
+
+func (l *lowerer) extendAll() {
 	for r := amd64.Reg(0); l.pending() != 0; r++ {
 		l.read64(r)
 	}

@@ -148,7 +148,7 @@ func (l *lowerer) jumpTable() {
 		l.a.JmpReg(scratch)
 		return
 	}
-	l.a.JmpMem(amd64.Table(scratch, 0))
+	l.a.JmpTable(scratch)
 	l.endsWithTable()
 }
 

@@ -81,13 +81,13 @@ func (a *Asm) Sum(dst, src Reg, disp int32) {
 
 // Pay subtracts imm from dst and jumps if the result is less than 0, to where [Asm.PatchInt32] says.
 func (a *Asm) Pay(dst Reg, imm int32) {
-	v := uint64(rexNone|rexW|uint8(dst>>3)) | uint64(0xe8|dst&7)<<16
-	if imm == int32(int8(imm)) {
-		a.put2(v|0x83<<8|uint64(uint8(imm))<<24, 4, 0x0f|uint64(0x80|Less)<<8, 6)
-		return
-	}
 	a.RegImm(Sub64, dst, imm)
 	a.Jcc32(Less, 0)
+}
+
+// PayLittle is Pay for imm up to 127 and registers from R8.
+func (a *Asm) PayLittle(dst Reg, imm uint8) {
+	a.put2(0x8349|uint64(0xe8|dst&7)<<16|uint64(imm)<<24, 4, 0x0f|uint64(0x80|Less)<<8, 6)
 }
 
 // GuestDisp emits an access to guest memory at base+disp, as RegMem does for [Guest]: most accesses are of this kind. base is
@@ -107,6 +107,11 @@ func (a *Asm) GuestDisp(op Op, reg, base Reg, disp int32) {
 	p := pair(reg, base)
 	v := uint64(op&0xffff)<<24 | uint64(op&opWide)<<2 | p&7<<16 | uint64(rexNone)<<16 | prefixGuest
 	a.put2(v, int(4+op>>16&1), p>>16^mod|uint64(uint32(disp))<<8, 1+size)
+}
+
+// JmpTable jumps to the address stored at index*8+disp32, which [Asm.PatchInt32] sets later; index is below R8, not RSP.
+func (a *Asm) JmpTable(index Reg) {
+	a.put(0x24ff|uint64(3<<6|index<<3|5)<<16, 7)
 }
 
 // ToContext and FromContext move a register to the context page and back; offset is negative.
