@@ -10,7 +10,7 @@ const (
 
 // hostRegs maps guest registers. RBP has no short form without displacement, which the stack pointer (r1) rarely is;
 // R12 as a base costs an octet, and the return address (r0) rarely is one. The rest follows how often compilers use them.
-var hostRegs = [16]amd64.Reg{
+var hostRegs = [256]amd64.Reg{
 	0:  amd64.R12,
 	1:  amd64.RBP,
 	2:  amd64.R9,
@@ -26,4 +26,4 @@ var hostRegs = [16]amd64.Reg{
 	12: amd64.R13,
 }
 
-func host(guest uint8) amd64.Reg { return hostRegs[guest&15] }
+func host(guest uint8) amd64.Reg { return hostRegs[guest] }

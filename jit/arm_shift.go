@@ -72,8 +72,8 @@ func (l *armLowerer) shiftLeftImm64(in *pvm.Inst, _ uint32) {
 // shiftsBack lowers a shift to the left and the next instruction together if that shifts to the right: a bit field. This
 // is how compilers for RISC-V extend parts of registers.
 func (l *armLowerer) shiftsBack(in *pvm.Inst, count uint8) bool {
-	next, ok := l.next(1)
-	if !ok || next.A != in.A || next.B != in.A {
+	next := l.next(1)
+	if next.A != in.A || next.B != in.A {
 		return false
 	}
 	d, s, back := armHost(in.A), armHost(in.B), uint8(next.X&63)
@@ -93,8 +93,8 @@ func (l *armLowerer) shiftsBack(in *pvm.Inst, count uint8) bool {
 
 // addsNext lowers a shift to the left and the next instruction together if that adds something to the result.
 func (l *armLowerer) addsNext(in *pvm.Inst, count uint8) bool {
-	next, ok := l.next(1)
-	if !ok || next.Op != pvm.Add64 || next.D != in.A || (next.A == in.A) == (next.B == in.A) {
+	next := l.next(1)
+	if next.Op != pvm.Add64 || next.D != in.A || (next.A == in.A) == (next.B == in.A) {
 		return false
 	}
 	d, other := armHost(in.A), armHost(next.A^next.B^in.A) // the one that is not the result

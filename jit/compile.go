@@ -193,13 +193,8 @@ func (s *pass) enter(n int) *pvm.Block {
 	return b
 }
 
-// next is the n-th of the following instructions, if it is in the same block.
-func (s *pass) next(n int) (*pvm.Inst, bool) {
-	if s.i+n >= s.end {
-		return nil, false
-	}
-	return &s.insts[s.i+n], true
-}
+// next is the n-th of the following instructions. It is in the same block if neither this one nor those between end one.
+func (s *pass) next(n int) *pvm.Inst { return &s.insts[s.i+n] }
 
 // publish makes the code executable, with the jump table behind it.
 func publish(a assembler, p *pvm.Program) (*code, error) {

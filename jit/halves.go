@@ -15,6 +15,14 @@ const canonical = 16
 
 func bits[R ~uint8 | ~uint32](r R) uint32 { return (1 | 1<<canonical) << (r & 15) }
 
+// others are the bits of all registers but one.
+var others = func() (t [16]uint32) {
+	for r := range t {
+		t[r] = ^bits(uint32(r))
+	}
+	return t
+}()
+
 // pending is the registers that are.
 func (h *halves[R]) pending() uint16 { return uint16(h.known) }
 
@@ -22,13 +30,13 @@ func (h *halves[R]) pending() uint16 { return uint16(h.known) }
 func (h *halves[R]) forget() { h.known = 0 }
 
 // wrote64 notes that r was written whole.
-func (h *halves[R]) wrote64(r R) { h.known &^= bits(r) }
+func (h *halves[R]) wrote64(r R) { h.known &= others[r&15] }
 
 // wrote32 notes that r was written by a 32-bit instruction and is to be sign-extended.
-func (h *halves[R]) wrote32(r R) { h.known = h.known&^bits(r) | uint32(bit(r)) }
+func (h *halves[R]) wrote32(r R) { h.known = h.known&others[r&15] | uint32(bit(r)) }
 
 // wroteSigned notes that r was written and is sign-extended from 32 bits.
-func (h *halves[R]) wroteSigned(r R) { h.known = h.known&^bits(r) | uint32(bit(r))<<canonical }
+func (h *halves[R]) wroteSigned(r R) { h.known = h.known&others[r&15] | uint32(bit(r))<<canonical }
 
 // wroteKnown notes a write of all of r, sign-extended or not.
 func (h *halves[R]) wroteKnown(r R, signed bool) {
@@ -36,7 +44,7 @@ func (h *halves[R]) wroteKnown(r R, signed bool) {
 	if signed {
 		known = uint32(bit(r)) << canonical
 	}
-	h.known = h.known&^bits(r) | known
+	h.known = h.known&others[r&15] | known
 }
 
 // signed reports whether r stands for a value that fits 32 bits with sign.

@@ -66,11 +66,7 @@ func lowerStoreImmInd(l *lowerer, in *pvm.Inst, op uint32) {
 
 // loadsNext reports whether the n-th following instruction loads from the address in register t into t itself.
 func (l *lowerer) loadsNext(n int, t uint8) bool {
-	i := l.i + n
-	if i >= l.end {
-		return false
-	}
-	load := &l.insts[i]
+	load := l.next(n)
 	return load.Op-pvm.LoadIndU8 <= pvm.LoadIndU64-pvm.LoadIndU8 && load.A == t && load.B == t
 }
 
@@ -78,7 +74,7 @@ func (l *lowerer) loadsNext(n int, t uint8) bool {
 // register t into t itself. Those before it compute the address, which is base+index<<scale, and need not leave it in t:
 // if the access faults the interpreter begins again with the first of them, before which nothing has changed.
 func (l *lowerer) loadFrom(n int, t uint8, base, index amd64.Reg, scale uint8) {
-	load := &l.insts[l.i+n]
+	load := l.next(n)
 	op := amd64.Op(l.args[load.Op])
 	if scale == 0 && base&7 == amd64.RBP {
 		base, index = index, base

@@ -56,8 +56,8 @@ func lowerShiftLeftImm64(l *lowerer, in *pvm.Inst, _ uint32) {
 // zeroExtends lowers a shift to the left by 32 and the next instruction together if that shifts back, by 32 or a little
 // less. This is how compilers for RISC-V clear the upper half of a register, and how they scale an index.
 func (l *lowerer) zeroExtends(in *pvm.Inst) bool {
-	next, ok := l.next(1)
-	if !ok || next.Op != pvm.ShloRImm64 || next.A != in.A || next.B != in.A {
+	next := l.next(1)
+	if next.Op != pvm.ShloRImm64 || next.A != in.A || next.B != in.A {
 		return false
 	}
 	back := uint8(next.X & 63)
@@ -82,8 +82,8 @@ func (l *lowerer) zeroExtends(in *pvm.Inst) bool {
 // scalesNext reports whether the instruction after skip others adds something to register t, which holds an index
 // shifted by scale, so that the addressing modes of the hardware can do it.
 func (l *lowerer) scalesNext(skip int, t, scale uint8) bool {
-	next, ok := l.next(skip + 1)
-	return ok && scale >= 1 && scale <= 3 && next.Op == pvm.Add64 && next.D == t && (next.A == t) != (next.B == t)
+	next := l.next(skip + 1)
+	return scale >= 1 && scale <= 3 && next.Op == pvm.Add64 && next.D == t && (next.A == t) != (next.B == t)
 }
 
 // scaledSum lowers a shift to the left of s into guest register t, after skip other instructions that were already
@@ -92,7 +92,7 @@ func (l *lowerer) scaledSum(skip int, t uint8, s amd64.Reg, scale uint8) bool {
 	if !l.scalesNext(skip, t, scale) {
 		return false
 	}
-	add, _ := l.next(skip + 1)
+	add := l.next(skip + 1)
 	base := host(add.A ^ add.B ^ t) // the one that is not t
 	if l.loadsNext(skip+2, t) {
 		l.loadFrom(skip+2, t, base, s, scale)
