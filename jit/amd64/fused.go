@@ -58,7 +58,7 @@ func (a *Asm) LeaScaled(dst, base, index Reg, scale uint8) {
 	}
 }
 
-// Sum sets dst to src plus disp. Whether that leaves the flags as they were depends on whether dst is src.
+// Sum sets dst to src, which is not RSP, plus disp. Whether that leaves the flags as they were depends on whether dst is src.
 func (a *Asm) Sum(dst, src Reg, disp int32) {
 	switch {
 	case src == R12 && dst != src:

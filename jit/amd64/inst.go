@@ -170,12 +170,6 @@ func (a *Asm) StoreImm(op Op, m Operand, imm int32) {
 	a.put(uint64(uint32(imm)), size)
 }
 
-// JmpMem jumps to the address stored at m.
-func (a *Asm) JmpMem(m Operand) {
-	v, n := before(0xff, m, 0)
-	a.put2(v, n, m.bits|4<<3, int(m.size))
-}
-
 // JmpReg jumps to the address in r.
 func (a *Asm) JmpReg(r Reg) { a.modRM(0xff, 4, r, false) }
 
