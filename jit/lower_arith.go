@@ -46,8 +46,7 @@ func (l *lowerer) lowerSignedBitwise(op amd64.Op, d, a, b amd64.Reg) {
 
 func lowerAdd64(l *lowerer, in *pvm.Inst, _ uint32) {
 	d, a, b := host(in.D), host(in.A), host(in.B)
-	if l.loadsNext(1, in.D) {
-		l.loadFrom(1, in.D, a, b, 0)
+	if load := l.next(1); loadsFrom(load, in.D) && l.loadEarly(load, in.D, a, b, 0) {
 		return
 	}
 	l.read64Both(a, b)

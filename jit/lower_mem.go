@@ -64,22 +64,27 @@ func lowerStoreImmInd(l *lowerer, in *pvm.Inst, op uint32) {
 	l.keptFlags(scratch)
 }
 
-// loadsNext reports whether the n-th following instruction loads from the address in register t into t itself.
-func (l *lowerer) loadsNext(n int, t uint8) bool {
-	load := l.next(n)
-	return load.Op-pvm.LoadIndU8 <= pvm.LoadIndU64-pvm.LoadIndU8 && load.A == t && load.B == t
+// loadsFrom reports whether an instruction loads from the address in register t.
+func loadsFrom(load *pvm.Inst, t uint8) bool {
+	return load.Op-pvm.LoadIndU8 <= pvm.LoadIndU64-pvm.LoadIndU8 && load.B == t
 }
 
-// loadFrom lowers the instructions from here to the n-th following one together, which loads from the address in
-// register t into t itself. Those before it compute the address, which is base+index<<scale, and need not leave it in t:
-// if the access faults the interpreter begins again with the first of them, before which nothing has changed.
-func (l *lowerer) loadFrom(n int, t uint8, base, index amd64.Reg, scale uint8) {
-	load := l.next(n)
-	op := amd64.Op(l.args[load.Op])
+// loadEarly lowers a load from the address in register t, which instructions from here to the one in front of it compute:
+// base+index<<scale. The hardware computes that too, so the load need not wait for them, and t need not be written at all if
+// the load overwrites it, in which case nothing else is to be done. Else t is still to be written, by those who found that the
+// load leaves base and index alone. If the access faults the interpreter begins again with the first of the instructions,
+// before which nothing has changed.
+func (l *lowerer) loadEarly(load *pvm.Inst, t uint8, base, index amd64.Reg, scale uint8) (done bool) {
+	d, op := host(load.A), amd64.Op(l.args[load.Op])
+	if load.A != t && (d == base || d == index) {
+		return false
+	}
 	if scale == 0 && base&7 == amd64.RBP {
 		base, index = index, base
 	}
-	l.a.RegMem(op, host(t), amd64.GuestIndexed(base, index, scale, int32(load.X)))
-	l.loaded(host(t), op)
-	l.i += n
+	l.a.RegMem(op, d, amd64.GuestIndexed(base, index, scale, int32(load.X)))
+	l.loaded(d, op)
+	l.before = l.told
+	l.i++
+	return load.A == t
 }

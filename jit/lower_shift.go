@@ -87,22 +87,22 @@ func (l *lowerer) scalesNext(skip int, t, scale uint8) bool {
 }
 
 // scaledSum lowers a shift to the left of s into guest register t, after skip other instructions that were already
-// lowered, together with the addition that follows it, and with the load that follows that, if it is of this kind.
+// lowered, together with the addition that follows it, and with the load that follows that, if there is one.
 func (l *lowerer) scaledSum(skip int, t uint8, s amd64.Reg, scale uint8) bool {
 	if !l.scalesNext(skip, t, scale) {
 		return false
 	}
 	add := l.next(skip + 1)
 	base := host(add.A ^ add.B ^ t) // the one that is not t
-	if l.loadsNext(skip+2, t) {
-		l.loadFrom(skip+2, t, base, s, scale)
+	load := l.next(skip + 2)
+	l.i += skip + 1
+	if loadsFrom(load, t) && l.loadEarly(load, t, base, s, scale) {
 		return true
 	}
 	l.read64(base)
 	l.read64(s)
 	l.a.LeaScaled(host(t), base, s, scale)
 	l.wrote64(host(t))
-	l.i += skip + 1
 	return true
 }
 
