@@ -96,7 +96,7 @@ var errTooLarge = errors.New("jit: too much machine code")
 
 // How guest code was left: exec.Context.Kind.
 const (
-	kindHost = 0 // by ecalli; Context.Site is the instruction
+	kindHost = 0 // by ecalli; Context.Site is the block
 	kindStep = 1 // through stubStep or stubGas; Context.Site is the return address
 	kindGas  = 2
 )
