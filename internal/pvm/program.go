@@ -80,18 +80,26 @@ func (b Blob) Decode() (*Program, error) {
 		return nil, fmt.Errorf("%w: %d octets of code", ErrBlob, len(b.Code))
 	}
 	p := &Program{blob: b}
-	p.findStarts()
-	targets := p.findTargets()
-	p.Insts = make([]Inst, len(p.pcs), len(p.pcs)+1) // for those who look one ahead
-	end, blocks := len(p.pcs)-1, 1
-	for i, pc := range p.pcs[:end] {
-		p.decodeInst(&p.Insts[i], pc, p.pcs[i+1], targets)
-		if p.Insts[i].leaves() {
-			blocks++
+	targets, blocks, plain := p.scan()
+	insts := make([]Inst, len(p.pcs), len(p.pcs)+1) // for those who look one ahead
+	p.Insts, p.Blocks = insts, make([]Block, 0, blocks)
+	p.firsts = newRanked(uint64(len(insts)))
+	first, pc := 0, p.pcs[0]
+	for i, next := range p.pcs[1:] {
+		in := &insts[i]
+		if plain || p.blob.starts(uint64(pc)) {
+			p.decodeInst(in, pc, next, targets)
+		} else {
+			*in = Inst{Op: Trap, Y: NoTarget}
+		}
+		if pc = next; briefs[in.Op].does&cuts != 0 {
+			p.addBlock(first, i)
+			first = i + 1
 		}
 	}
-	p.Insts[end] = Inst{Op: Trap, Y: NoTarget}
-	p.findBlocks(blocks)
+	insts[len(insts)-1] = Inst{Op: Trap, Y: NoTarget}
+	p.addBlock(first, len(insts)-1)
+	p.findTargets()
 	p.resolveJumpTable(targets)
 	return p, nil
 }
@@ -147,49 +155,57 @@ func (p *Program) Size() int {
 	return len(p.blob.Code)*9/8 + len(p.Insts)*20 + len(p.Blocks)*16 + len(p.JumpTable)*4 + (len(p.starts.words)+len(p.firsts.words))*12
 }
 
-// findStarts finds every place where an instruction begins.
-func (p *Program) findStarts() {
+// scan finds every place where an instruction begins, and of these ϖ, the places that jumps may lead to. It counts the blocks,
+// and tells whether all places but the last have a bit in the mask, as they do in what compilers make. GP §A.2, §A.3.
+func (p *Program) scan() (targets ranked, blocks int, plain bool) {
 	size := uint64(len(p.blob.Code))
-	p.starts = newRanked(size + 1)
+	p.starts, targets = newRanked(size+1), newRanked(size+1)
 	copyMask(p.starts.words, p.blob.Mask)
-	next := uint64(0) // where execution may go on from the instructions before
+	plain = !p.fillGaps(size)
+	p.starts.set(size)
+	p.pcs = make([]uint32, p.starts.count())
+	code, pcs := p.blob.Code, p.pcs
+	i, begins := 0, p.starts.has(0) // a block begins here, if the opcode is valid
 	for w, word := range p.starts.words {
 		for ; word != 0; word &= word - 1 {
 			pc := uint64(w)*64 + uint64(bits.TrailingZeros64(word))
-			if next < pc && next != 0 {
-				p.starts.set(next) // too far from the last one: nothing but a trap
+			pcs[i] = uint32(pc)
+			i++
+			if pc == size || !plain && !p.blob.starts(pc) {
+				begins = false
+				blocks++
+				continue
 			}
-			next = min(pc+1+maxSkip, size)
+			does := briefs[code[pc]].does
+			if begins && does&valid != 0 {
+				targets.set(pc)
+			}
+			begins = does&ends != 0
+			blocks += int(does & cuts)
 		}
 	}
-	if next != 0 {
-		p.starts.set(next)
-	}
-	p.starts.set(size)
-	p.pcs = make([]uint32, 0, p.starts.count())
-	for w, word := range p.starts.words {
-		for ; word != 0; word &= word - 1 {
-			p.pcs = append(p.pcs, uint32(w*64+bits.TrailingZeros64(word)))
-		}
-	}
+	return targets, blocks, plain
 }
 
-// findTargets finds ϖ, the places that jumps may lead to. GP §A.3.
-func (p *Program) findTargets() ranked {
-	targets := newRanked(uint64(len(p.blob.Code)) + 1)
-	begins := true // a block begins here, if the opcode is valid
-	for i, pc := range p.pcs[:len(p.pcs)-1] {
-		if !p.blob.starts(uint64(pc)) {
-			begins = false
-			continue
+// fillGaps adds the places where execution may go on behind instructions that the next one is too far from: nothing but a trap.
+func (p *Program) fillGaps(size uint64) (found bool) {
+	next := uint64(0) // where execution may go on from the instructions before
+	for w, word := range p.starts.words {
+		from := uint64(w) * 64
+		for ; word != 0; word &= word - 1 {
+			pc := from + uint64(bits.TrailingZeros64(word))
+			if next < pc && next != 0 {
+				p.starts.set(next)
+				found = true
+			}
+			next = pc + 1 + maxSkip
 		}
-		op := Opcode(p.blob.Code[pc])
-		if begins && op.Valid() && (i > 0 || pc == 0) {
-			targets.set(uint64(pc))
-		}
-		begins = Ops[op].Flags.Has(Ends)
 	}
-	return targets
+	if next != 0 && next < size {
+		p.starts.set(next)
+		found = true
+	}
+	return found
 }
 
 // target is the instruction at pc if jumps may lead there, else NoTarget.
@@ -200,32 +216,26 @@ func (p *Program) target(pc uint64, targets ranked) uint32 {
 	return p.starts.rank(uint32(pc))
 }
 
-// findBlocks cuts the program into so many blocks. Every target of a jump begins one, because it is
-// the first instruction or follows one that ends a basic block.
-func (p *Program) findBlocks(count int) {
-	p.Blocks = make([]Block, 0, count)
-	p.firsts = newRanked(uint64(len(p.Insts)))
-	first := 0
-	for i := range p.Insts {
-		if in := &p.Insts[i]; in.leaves() {
-			p.firsts.set(uint64(first))
-			p.Blocks = append(p.Blocks, Block{uint32(first), uint32(i+1-first) * Cost, in.Y, in.Op})
-			first = i + 1
-		}
-	}
+// addBlock adds the block of instructions first to last.
+func (p *Program) addBlock(first, last int) {
+	in := &p.Insts[last]
+	p.firsts.set(uint64(first))
+	p.Blocks = append(p.Blocks, Block{uint32(first), uint32(last+1-first) * Cost, in.Y, in.Op})
+}
+
+// findTargets finds the blocks that blocks jump to. Every target of a jump begins one, because it is the first instruction or
+// follows one that ends a basic block.
+func (p *Program) findTargets() {
 	p.firsts.count()
 	for i := range p.Blocks {
 		b := &p.Blocks[i]
-		if Ops[b.Last].Flags&(Branches|Jumps) == 0 {
+		if briefs[b.Last].does&goes == 0 {
 			b.Target = NoTarget
 		} else if b.Target != NoTarget {
 			b.Target = p.BlockOf(b.Target)
 		}
 	}
 }
-
-// leaves reports whether a block ends with the instruction.
-func (in *Inst) leaves() bool { return Ops[in.Op].Flags&(Ends|CallsHost) != 0 }
 
 // Cost is the gas of any instruction, ϱ_Δ. GP §A.5.
 const Cost = 1
