@@ -14,6 +14,7 @@ import (
 	"damson/internal/nodiff"
 	"damson/internal/pvm"
 	"damson/internal/vectors"
+	"damson/jit/amd64"
 	"damson/jit/exec"
 )
 
@@ -150,6 +151,35 @@ func TestOpcodesAreLowered(t *testing.T) {
 		if valid, has := pvm.Opcode(op).Valid(), lowerings[op].lower != nil; valid != has {
 			t.Errorf("opcode %d: valid %v, lowered %v", op, valid, has)
 		}
+	}
+}
+
+// TestRoom wants no instruction to take more room than is made for it.
+func TestRoom(t *testing.T) {
+	longest, which := 0, pvm.Opcode(0)
+	for seed := range uint64(3000) {
+		p, err := pvm.Decode(nodiff.Generate(seed).Case().Blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := lowered(t, p)
+		l.insts, l.blocks, l.labels = withNext(p.Insts), p.Blocks, l.labels[:len(p.Blocks)]
+		for n := range p.Blocks {
+			l.a.Reset()
+			l.a.Reserve(2 * maxLowered * (int(p.Blocks[n].Cost) + 2))
+			l.pay(n, uint32(len(l.labels))) // a short one or a long one
+			for l.enter(n); l.i < l.end; l.i++ {
+				from, in := l.a.Len(), &l.insts[l.i]
+				l.lowers[in.Op](l, in, l.args[in.Op])
+				if size := l.a.Len() - from; size > longest {
+					longest, which = size, in.Op
+				}
+			}
+		}
+	}
+	t.Logf("%v takes %d octets", which, longest)
+	if longest > maxLowered-amd64.MaxInst {
+		t.Errorf("room is made for %d", maxLowered)
 	}
 }
 
