@@ -73,12 +73,17 @@ func (a *Asm) PatchInt32(at int, v int32) { binary.LittleEndian.PutUint32(a.buf[
 func (a *Asm) PatchInt8(at int, v int8) { a.buf[at] = byte(v) }
 
 // put appends the n low octets of v.
+//
+// SAFETY: a.base is where a.buf begins, and who calls any of these functions has made room by Reserve for all that it writes
+// and for Slack octets more, so that the eight octets written here lie in a.buf.
 func (a *Asm) put(v uint64, n int) {
 	*(*uint64)(unsafe.Add(a.base, a.n)) = v
 	a.n += n
 }
 
 // put2 appends the n low octets of v and the m low ones of w.
+//
+// SAFETY: see put.
 func (a *Asm) put2(v uint64, n int, w uint64, m int) {
 	at := unsafe.Add(a.base, a.n)
 	*(*uint64)(at) = v
