@@ -2,42 +2,19 @@ package jit
 
 import (
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/arch/arm64/arm64asm"
 
-	"damson/internal/asm"
-	"damson/internal/golden"
 	"damson/internal/nodiff"
 	"damson/internal/pvm"
 	"damson/jit/arm64"
 )
 
 // TestLowerARM is TestLower for arm64, on any processor.
-func TestLowerARM(t *testing.T) {
-	files, err := filepath.Glob("testdata/lower/arm64/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no golden files", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			golden.Cases(t, "lower/arm64/"+filepath.Base(file), func(t *testing.T, c *golden.Case) string {
-				object, err := asm.Assemble(c.Input)
-				if err != nil {
-					t.Fatal(err)
-				}
-				p, err := pvm.Decode(object.Blob)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return armListing(t, p)
-			})
-		})
-	}
-}
+func TestLowerARM(t *testing.T) { testLower(t, "lower/arm64", armListing) }
 
 // armListing disassembles what belongs to the program's blocks.
 func armListing(t *testing.T, p *pvm.Program) string {

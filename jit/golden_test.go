@@ -16,14 +16,17 @@ import (
 
 // TestLower shows the machine code of small programs, without the ways out at its start and end. Every block begins with
 // paying for itself.
-func TestLower(t *testing.T) {
-	files, err := filepath.Glob("testdata/lower/*.txt")
+func TestLower(t *testing.T) { testLower(t, "lower", listing) }
+
+// testLower compares the listings of the programs in a directory of golden files.
+func testLower(t *testing.T, dir string, listing func(*testing.T, *pvm.Program) string) {
+	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no golden files", err)
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			golden.Cases(t, "lower/"+filepath.Base(file), func(t *testing.T, c *golden.Case) string {
+			golden.Cases(t, filepath.Join(dir, filepath.Base(file)), func(t *testing.T, c *golden.Case) string {
 				object, err := asm.Assemble(c.Input)
 				if err != nil {
 					t.Fatal(err)
