@@ -103,6 +103,7 @@ func (l *lowerer) scaledSum(skip int, t uint8, s amd64.Reg, scale uint8) bool {
 	l.read64(s)
 	l.a.LeaScaled(host(t), base, s, scale)
 	l.wrote64(host(t))
+	l.keptFlags(host(t))
 	return true
 }
 
