@@ -251,6 +251,9 @@ func (g generator) indexed() {
 	scale := uint64(g.below(4))
 	g.append(Inst{Op: pvm.LoadImm64, A: index, X: uint64(g.below(1000)) | g.next()<<32*uint64(g.below(2))})
 	g.append(Inst{Op: pvm.LoadImm64, A: base, X: dataStart + g.next()%pvm.PageSize})
+	if g.chance(2) { // the flags then say something of a register that may be written
+		g.append(Inst{Op: pvm.SetLtU, A: index, B: uint8(g.below(13)), D: t})
+	}
 	switch g.below(3) {
 	case 0:
 		g.append(Inst{Op: pvm.ShloLImm64, A: t, B: index, X: 32})
@@ -266,10 +269,17 @@ func (g generator) indexed() {
 	}
 	g.append(add)
 	load := Inst{Op: pvm.LoadIndU8 + pvm.Opcode(g.below(7)), A: t, B: t, X: g.next() % pvm.PageSize, Size: 3}
-	if g.chance(4) {
+	if g.chance(2) {
 		load.A = uint8(g.below(13))
 	}
 	g.append(load)
+	if g.chance(2) { // and here they are asked
+		asked := t
+		if g.chance(2) {
+			asked = load.A
+		}
+		g.append(Inst{Op: pvm.CmovIzImm + pvm.Opcode(g.below(2)), A: uint8(g.below(13)), B: asked, X: g.value(), Size: 3})
+	}
 }
 
 func (g generator) append(in Inst) { g.p.Insts = append(g.p.Insts, in) }
