@@ -18,7 +18,6 @@ func (l *lowerer) locate(c *code, at uint32) site {
 	l.a.Reset()
 	l.a.Reserve(maxLowered)
 	l.forget()
-	l.told = 0
 	found, ok := l.again(c, at)
 	if !ok {
 		invariants.Fail("jit: no instruction of block %d begins before octet %#x of the code and ends behind it", l.n, at)

@@ -139,6 +139,11 @@ func (l *lowerer) pay(n int, cost uint32) {
 	}
 	l.gasJumps[n] = uint32(l.a.Len() - 4)
 	l.forget()
+}
+
+// forget is what a block begins with: nothing is known of halves, nor of the flags.
+func (l *lowerer) forget() {
+	l.halves.forget()
 	l.told = 0
 }
 

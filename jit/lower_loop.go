@@ -61,7 +61,6 @@ func (l *lowerer) single(lp loop) {
 	l.payAlone(b)
 	l.gasJumps[lp.block] = uint32(l.a.Len() - 4)
 	l.forget()
-	l.told = 0
 	l.enter(lp.block)
 	l.body()
 	l.jump(uint32(lp.block) + 1)

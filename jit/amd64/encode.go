@@ -212,9 +212,13 @@ func (a *Asm) RegReg(op Op, dst, src Reg) {
 func (a *Asm) Two(op Op, dst, src Reg) { a.put(pair(src, dst)|wide(op), 3) }
 
 // narrow emits a register form of 32 bits, with a REX prefix only where one is needed.
-func (a *Asm) narrow(op Op, reg, rm Reg) {
-	v, n := shorten(pair(reg, rm)|uint64(op&0xff)<<8, 0)
-	a.put(v, n+2)
+func (a *Asm) narrow(op Op, reg, rm Reg) { a.putShort(pair(reg, rm)|uint64(op&0xff)<<8, 0, 2) }
+
+// putShort appends v and what it needs of rex, of which the lowest octet is left out if nothing remains of it: n octets
+// without that one.
+func (a *Asm) putShort(v, rex uint64, n int) {
+	v, some := shorten(v, rex)
+	a.put(v, some+n)
 }
 
 // shorten leaves out the lowest octet, REX, if nothing of it is needed. It returns what remains and whether REX does.
@@ -234,15 +238,12 @@ func (a *Asm) Move(op Op, dst, src Reg) {
 }
 
 // modRM emits a register form; force adds a REX prefix that only selects SPL, BPL, SIL or DIL.
-func (a *Asm) modRM(op Op, reg, rm Reg, force bool) { a.modRMImm(op, reg, rm, force, 0, 0) }
-
-// modRMImm emits a register form and n octets of imm behind it.
-func (a *Asm) modRMImm(op Op, reg, rm Reg, force bool, imm uint64, n int) {
+func (a *Asm) modRM(op Op, reg, rm Reg, force bool) {
 	v, at := prefixes(op, uint64(reg>>3)<<2|uint64(rm>>3), force)
 	v |= uint64(op&0xffff) << (at & 63)
 	at += 8 + uint64(op>>16&1)*8
-	v |= (uint64(0xc0|reg&7<<3|rm&7) | imm<<8) << (at & 63)
-	a.put(v, int(at/8)+1+n)
+	v |= uint64(0xc0|reg&7<<3|rm&7) << (at & 63)
+	a.put(v, int(at/8)+1)
 }
 
 // prefixes returns the mandatory and REX prefixes of op and their length in bits.

@@ -13,8 +13,7 @@ func (a *Asm) RegImm(op Op, dst Reg, imm int32) {
 	if short {
 		opcode, size = 0x83<<8, 1
 	}
-	v, n := shorten(pair(digit, dst)|opcode|uint64(uint32(imm))<<24, uint64(op>>17&1)<<3)
-	a.put(v, n+2+size)
+	a.putShort(pair(digit, dst)|opcode|uint64(uint32(imm))<<24, uint64(op>>17&1)<<3, 2+size)
 }
 
 // AddImm adds imm by op, Add32 or Add64, in the shortest form. The carry flag is undefined.
@@ -72,8 +71,7 @@ func (a *Asm) imulImm(wide Op, dst, src Reg, imm int32) {
 	if imm == int32(int8(imm)) {
 		opcode, size = 0x6b<<8, 1
 	}
-	v, n := shorten(pair(dst, src)|opcode|uint64(uint32(imm))<<24, uint64(wide>>17&1)<<3)
-	a.put(v, n+2+size)
+	a.putShort(pair(dst, src)|opcode|uint64(uint32(imm))<<24, uint64(wide>>17&1)<<3, 2+size)
 }
 
 // Shift is a shift or rotate, by the digit in its ModRM octet; +8 makes it 64 bits wide.
@@ -99,14 +97,12 @@ func (a *Asm) ShiftImm(s Shift, dst Reg, count uint8) {
 	if count == 1 {
 		opcode, size = 0xd1, 2
 	}
-	v, n := shorten(pair(Reg(s&7), dst)|opcode<<8|uint64(count)<<24, uint64(s&8))
-	a.put(v, n+size)
+	a.putShort(pair(Reg(s&7), dst)|opcode<<8|uint64(count)<<24, uint64(s&8), size)
 }
 
 // ShiftCL shifts dst by CL.
 func (a *Asm) ShiftCL(s Shift, dst Reg) {
-	v, n := shorten(pair(Reg(s&7), dst)|0xd3<<8, uint64(s&8))
-	a.put(v, n+2)
+	a.putShort(pair(Reg(s&7), dst)|0xd3<<8, uint64(s&8), 2)
 }
 
 // Unary is a one-operand instruction, by the digit in its ModRM octet; +8 makes it 64 bits wide.
@@ -129,8 +125,7 @@ const (
 
 // Unary emits op on r.
 func (a *Asm) Unary(op Unary, r Reg) {
-	v, n := shorten(pair(Reg(op&7), r)|0xf7<<8, uint64(op&8))
-	a.put(v, n+2)
+	a.putShort(pair(Reg(op&7), r)|0xf7<<8, uint64(op&8), 2)
 }
 
 // Cdq spreads the sign of EAX over EDX, Cqo that of RAX over RDX.
