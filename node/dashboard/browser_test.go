@@ -194,6 +194,7 @@ func (b *browser) measure() (paintMs, payloadKB float64) {
 		for range 7 {
 			b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(b.url))
 			b.until("the first data", "document.querySelector('#view').getAttribute('aria-busy') === 'false'")
+			b.until("the first paint", "performance.getEntriesByName('first-contentful-paint').length") // which may be told later than the data come
 			paints = append(paints, eval[float64](b, "performance.getEntriesByName('first-contentful-paint')[0].startTime"))
 			payloadKB = eval[float64](b, "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')].reduce((a, e) => a + e.transferSize, 0) / 1000")
 		}
